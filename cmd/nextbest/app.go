@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/nextbest/nextbest/internal/httpapi"
+	"github.com/nextbest/nextbest/internal/keys"
+	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/internal/telemetry"
+	"github.com/nextbest/nextbest/recommend"
+	"github.com/nextbest/nextbest/recommend/merch"
+	"github.com/nextbest/nextbest/session"
+	"github.com/nextbest/nextbest/session/event"
+	"github.com/nextbest/nextbest/session/ingest"
+	"github.com/nextbest/nextbest/store"
+	"github.com/nextbest/nextbest/store/embedded"
+	"github.com/nextbest/nextbest/store/memory"
+)
+
+// appConfig is everything that a serving process is made of.
+type appConfig struct {
+	listen         listenFlags
+	store          storeFlags
+	log            logFlags
+	rules          *merch.Set
+	idle           time.Duration
+	maxSessions    int
+	consent        event.Consent
+	trustUser      bool
+	identitySecret []byte
+	demo           bool
+	extra          func(*app) ([]httpapi.Route, error) // further routes, made when the sites are open
+}
+
+// app is a serving process, wired: store, sessions, collector, sites, HTTP.
+type app struct {
+	cfg       appConfig
+	streams   streams
+	telemetry *telemetry.Telemetry
+	stages    *telemetry.Stages
+	store     store.Store
+	keys      *keys.Ring
+	sessions  *session.Sessions
+	collector *ingest.Collector
+	sites     siteSet
+	server    *httpapi.Server // set by serve
+	salt      []byte
+}
+
+// newApp opens everything but the listeners. On an error nothing stays open.
+func newApp(ctx context.Context, cfg appConfig, s streams) (*app, error) {
+	t, err := telemetry.New(ctx, telemetry.Options{
+		ServiceVersion: version, OTLPEndpoint: cfg.log.OTLPEndpoint,
+		LogFormat: cfg.log.LogFormat, LogLevel: levelOf(cfg.log.LogLevel), Out: s.err,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start telemetry: %w", err)
+	}
+	a := &app{cfg: cfg, streams: s, telemetry: t}
+	if err := a.open(ctx); err != nil {
+		return nil, a.abandon(err)
+	}
+	return a, nil
+}
+
+func (a *app) open(ctx context.Context) error {
+	var err error
+	if a.store, err = openStore(a.cfg.store); err != nil {
+		return err
+	}
+	if a.salt, err = a.secret(ctx); err != nil {
+		return err
+	}
+	all, err := a.store.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("read the keys: %w", err)
+	}
+	a.keys = keys.NewRing(all...)
+	a.sessions = session.New(session.Config{
+		Source: a.store, Idle: a.cfg.idle, Max: a.cfg.maxSessions, Salt: a.salt, Now: time.Now, NewID: newID,
+	})
+	a.collector = ingest.New(ingest.Config{
+		Sessions: a.sessions, Log: a.store, Meter: a.telemetry.Meter, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger,
+	})
+	if err := a.observe(); err != nil {
+		return err
+	}
+	a.sites.open = a.openSite
+	for _, k := range all {
+		if _, err := a.sites.ensure(ctx, k.Site); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openStore opens the configured backend behind the profile cache.
+func openStore(f storeFlags) (store.Store, error) {
+	if f.Store == "memory" {
+		return memory.New(), nil
+	}
+	if err := os.MkdirAll(f.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	mode, err := embedded.ParseDurability(f.Durability)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	db, err := embedded.Open(filepath.Join(f.Data, "store"), embedded.Options{Durability: mode})
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
+	s, err := site.Open(ctx, site.Config{
+		Name: name, Store: a.store, Sessions: a.sessions, Collector: a.collector,
+		Observer: a.stages, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger,
+		Settings: site.Settings{DefaultConsent: a.cfg.consent, TrustUser: a.cfg.trustUser, IdentitySecret: a.cfg.identitySecret},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.SetRules(a.cfg.rules)
+	for _, signal := range []string{site.SignalPopular, site.SignalModel} {
+		// The observation lasts as long as the site: the process.
+		if _, err := a.stages.ObserveFreshness(name, signal, func() (time.Duration, bool) { return s.Freshness(signal) }); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("observe site %q: %w", name, err)
+		}
+	}
+	return s, nil
+}
+
+// observe makes the instruments that show what answers cost and lack.
+func (a *app) observe() error {
+	var err error
+	a.stages, err = telemetry.NewStages(a.telemetry.Meter, telemetry.Names{
+		Stages: []string{"session", "profile", "retrieve", "score", "merchandise"},
+		Signals: []string{
+			recommend.DegradedSession, recommend.DegradedProfile, recommend.DegradedModel, recommend.DegradedCatalog,
+			recommend.DegradedRules, recommend.DegradedAfter, recommend.DegradedStore, recommend.DegradedBudget,
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("make the instruments: %w", err)
+	}
+	if _, err = a.stages.ObserveSessions(a.sessions.Len); err != nil {
+		return fmt.Errorf("observe the sessions: %w", err)
+	}
+	return nil
+}
+
+// createKey makes a key, keeps it and opens its site. The secret is returned
+// once and kept nowhere.
+func (a *app) createKey(ctx context.Context, spec keys.Spec) (string, error) {
+	k, secret, err := keys.Create(spec, time.Now(), nil)
+	if err != nil {
+		return "", err
+	}
+	return secret, a.addKey(ctx, k)
+}
+
+func (a *app) addKey(ctx context.Context, k keys.Key) error {
+	if err := a.store.PutKey(ctx, k); err != nil {
+		return fmt.Errorf("keep the key: %w", err)
+	}
+	a.keys.Put(k)
+	_, err := a.sites.ensure(ctx, k.Site)
+	return err
+}
+
+// serve listens until ctx ends, then drains: no new requests, those under way
+// are answered, inline events are stored, views are checkpointed.
+func (a *app) serve(ctx context.Context) error {
+	api, err := a.api()
+	if err != nil {
+		return a.abandon(err)
+	}
+	a.server = api
+	public, err := net.Listen("tcp", a.cfg.listen.Listen)
+	if err != nil {
+		return a.abandon(fmt.Errorf("listen: %w", err))
+	}
+	private, err := net.Listen("tcp", a.cfg.listen.OpsListen)
+	if err != nil {
+		_ = public.Close()
+		return a.abandon(fmt.Errorf("listen for operations: %w", err))
+	}
+	ops := api.OpsServer(a.telemetry.MetricsHandler)
+	failed := make(chan error, 2)
+	go func() { failed <- api.Listen(public) }()
+	go func() { failed <- ops.Serve(private) }()
+	fmt.Fprintf(a.streams.out, "nextbest %s serves http://%s (health and metrics: http://%s)\n", version, public.Addr(), private.Addr())
+
+	upkeep, stopUpkeep := context.WithCancel(ctx)
+	upkept := make(chan struct{})
+	go func() { defer close(upkept); a.upkeep(upkeep) }()
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-failed:
+	}
+	a.telemetry.Logger.Info("draining")
+	stopUpkeep()
+	<-upkept
+	return errors.Join(err, a.shutdown(context.WithoutCancel(ctx), api, ops))
+}
+
+const drainTime = 15 * time.Second
+
+func (a *app) shutdown(ctx context.Context, api *httpapi.Server, ops *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	err := errors.Join(api.Shutdown(ctx), a.close(ctx))
+	return errors.Join(err, ops.Shutdown(ctx), a.telemetry.Shutdown(ctx))
+}
+
+// close ends what open opened, in the order in which it may be needed.
+func (a *app) close(ctx context.Context) error {
+	var err error
+	if a.collector != nil {
+		err = a.collector.Close(ctx)
+	}
+	a.sites.close()
+	if a.store != nil {
+		err = errors.Join(err, a.store.Close())
+	}
+	return err
+}
+
+// abandon closes what is open and returns the reason.
+func (a *app) abandon(reason error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	return errors.Join(reason, a.close(ctx), a.telemetry.Shutdown(ctx))
+}
+
+func (a *app) api() (*httpapi.Server, error) {
+	cfg := httpapi.Config{
+		Sites: a.sites.lookup, Keys: a.keys, KeyStore: keyStore{a},
+		Logger: a.telemetry.Logger, MeterProvider: a.telemetry.Meter, TracerProvider: a.telemetry.Tracer,
+		Now: time.Now, TokenSecret: a.salt, Demo: a.cfg.demo, Version: version, Ready: a.ready,
+	}
+	if a.cfg.extra != nil {
+		var err error
+		if cfg.Extra, err = a.cfg.extra(a); err != nil {
+			return nil, err
+		}
+	}
+	return httpapi.New(cfg)
+}
+
+// ready reports the first site that cannot answer.
+func (a *app) ready() (err error) {
+	a.sites.all.Range(func(_, v any) bool {
+		err = v.(*site.Site).Ready()
+		return err == nil
+	})
+	return err
+}
+
+// keyStore keeps keys that the control plane makes and opens their sites.
+type keyStore struct{ a *app }
+
+func (k keyStore) PutKey(ctx context.Context, key keys.Key) error { return k.a.addKey(ctx, key) }
+
+// newID makes ids that sort by the time they were made.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// command runs the program in this process.
+func command(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, &o, &e)
+	return code, o.String(), e.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const testSessions = "a b c\nb c d\na b d\nc d a\na c b\n"
+
+// Wrong use ends with 2 and a sentence that says what to do; a failure with 1.
+func TestExitCodes(t *testing.T) {
+	sessions := write(t, "x_sessions.txt", testSessions)
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--help"}, 0, "Commands:"},
+		{[]string{"version"}, 0, "nextbest"},
+		{[]string{"dance"}, 2, "dance"},
+		{[]string{"serve", "--durability", "always"}, 2, "os"},
+		{[]string{"serve", "--data", "", "--listen", "nowhere", "--session-idle", "1s"}, 2, "--session-idle"},
+		{[]string{"serve", "--data", t.TempDir(), "--listen", "0.0.0.0:0", "--ops-listen", "127.0.0.1:0"}, 2, "keys create"},
+		{[]string{"keys", "list"}, 2, "--data DIR"},
+		{[]string{"keys", "list", "--server", "http://127.0.0.1:1"}, 2, "--key"},
+		{[]string{"keys", "list", "--server", "http://127.0.0.1:1", "--key", "sk_x"}, 1, "does not answer"},
+		{[]string{"keys", "revoke", "key_none", "--data", t.TempDir()}, 1, "keys list"},
+		{[]string{"train"}, 2, "--events"},
+		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--param", "depth=3"}, 2, "sw_days"},
+		{[]string{"train", "--events", "missing_sessions.txt", "--out", "m"}, 1, "missing_sessions.txt"},
+		{[]string{"train", "--data", t.TempDir()}, 1, "no session"},
+		{[]string{"evaluate", "--train", sessions, "--test", sessions, "--model", "oracle"}, 2, "rows"},
+		{[]string{"import", "catalog", "items.xls", "--data", t.TempDir()}, 1, "csv"},
+	} {
+		code, out, errOut := command(t, c.args...)
+		if code != c.code || !strings.Contains(out+errOut, c.says) {
+			t.Errorf("nextbest %s: exit %d, want %d, and to read %q in\n%s%s", strings.Join(c.args, " "), code, c.code, c.says, out, errOut)
+		}
+	}
+}
+
+// All problems of a configuration are told at once.
+func TestServeTellsAllProblems(t *testing.T) {
+	_, _, errOut := command(t, "serve", "--listen", "nowhere", "--session-idle", "1s", "--max-sessions", "3", "--retention", "1h")
+	for _, flag := range []string{"--listen", "--data", "--session-idle", "--max-sessions", "--retention"} {
+		if !strings.Contains(errOut, flag) {
+			t.Errorf("the problem with %s is not told in\n%s", flag, errOut)
+		}
+	}
+}
+
+// default < file < environment < flag, and secrets are never printed.
+func TestConfigurationOrder(t *testing.T) {
+	file := write(t, "conf.json", `{"serve":{"session_idle":"41m","max-sessions":41000},"listen":"127.0.0.1:4100","identity-secret":"a secret from a file"}`)
+	t.Setenv("NEXTBEST_MAX_SESSIONS", "52000")
+	t.Setenv("NEXTBEST_LISTEN", "127.0.0.1:5200")
+	code, out, errOut := command(t, "serve", "--config", file, "--listen", "127.0.0.1:6300", "--data", "d", "--print-config")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, errOut)
+	}
+	for _, want := range []string{`"127.0.0.1:6300"`, `52000`, `2460000000000`, `"os"`, redacted} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the configuration lacks %s:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "a secret from a file") {
+		t.Errorf("the secret is printed:\n%s", out)
+	}
+}
+
+var shownKey = regexp.MustCompile(`sk  (sk_\S+)`)
+
+// TestBesideAndOffline loads the same shop into a running server through its
+// control plane and into the files of a stopped one: both answer the same.
+func TestBesideAndOffline(t *testing.T) {
+	t.Parallel()
+	items := write(t, "items.csv", "item_id,name,price,categories,colour\na,Apple,1,fruit,red\nb,Banana,2,fruit,yellow\nc,Carrot,1,roots,orange\nd,Dill,3,herbs,green\n,Nameless,1,,\n")
+	events := write(t, "events.ndjson", pastEvents())
+	profiles := write(t, "profiles.ndjson", `{"id":"u1","affinities":[{"item_id":"d","weight":2}]}`+"\n")
+
+	running := t.TempDir()
+	p := start(t, "serve", "--data", running, "--default-consent", "full")
+	key := shownKey.FindStringSubmatch(p.output.String())
+	if key == nil {
+		t.Fatalf("the first start shows no key:\n%s", p.output)
+	}
+	beside := []string{"--server", p.url, "--key", key[1], "--json"}
+	loadShop(t, items, events, profiles, beside)
+	if code, _, errOut := command(t, "keys", "list", "--data", running); code != 1 || !strings.Contains(errOut, "--server") {
+		t.Errorf("the files of a running server: exit %d, %s; want 1 and --server named", code, errOut)
+	}
+
+	stopped := t.TempDir()
+	code, out, errOut := command(t, "keys", "create", "--data", stopped, "--json")
+	var made madeKey
+	if err := json.Unmarshal([]byte(out), &made); code != 0 || err != nil {
+		t.Fatalf("keys create: exit %d, %v\n%s%s", code, err, out, errOut)
+	}
+	loadShop(t, items, events, profiles, []string{"--data", stopped, "--json"})
+	q := start(t, "serve", "--data", stopped, "--default-consent", "full")
+
+	for _, body := range []string{
+		`{"placement":"item","limit":3,"anonymous_id":"x","context":{"item_id":"a"}}`,
+		`{"placement":"home","limit":3,"anonymous_id":"y","user_id":"u1"}`,
+		`{"placement":"home","limit":3}`,
+	} {
+		one, two := p.post("/v1/recommendations", key[1], body, http.StatusOK), q.post("/v1/recommendations", made.Key, body, http.StatusOK)
+		if len(one.Items) == 0 || one.ids() != two.ids() {
+			t.Errorf("%s: beside a server %q, offline %q", body, one.ids(), two.ids())
+		}
+	}
+	p.terminate()
+	q.terminate()
+	exportsAll(t, stopped)
+}
+
+func pastEvents() string {
+	var b strings.Builder
+	for v := range 12 {
+		for k, item := range []string{"a", "b", "c"} {
+			b.WriteString(`{"anonymous_id":"v` + string(rune('a'+v)) + `","session_id":"s","kind":"view","item_id":"` + item + `","ts":` +
+				`"2026-11-2` + string(rune('0'+k)) + `T10:00:00Z"}` + "\n")
+		}
+	}
+	return b.String()
+}
+
+func loadShop(t *testing.T, items, events, profiles string, target []string) {
+	t.Helper()
+	for _, c := range []struct {
+		args      []string
+		good, bad int64
+	}{
+		{[]string{"import", "catalog", items}, 4, 1},
+		{[]string{"import", "events", events}, 36, 0},
+		{[]string{"import", "profiles", profiles}, 1, 0},
+	} {
+		code, out, errOut := command(t, append(c.args, target...)...)
+		var report struct{ Rows, Good, Bad int64 }
+		if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil {
+			t.Fatalf("%v: exit %d, %v\n%s%s", c.args, code, err, out, errOut)
+		}
+		if report.Good != c.good || report.Bad != c.bad || report.Rows != c.good+c.bad {
+			t.Errorf("%v reports %+v, want %d good and %d bad\n%s", c.args, report, c.good, c.bad, out)
+		}
+	}
+	code, out, errOut := command(t, append([]string{"train"}, target...)...)
+	var model trained
+	if err := json.Unmarshal([]byte(out), &model); code != 0 || err != nil || !model.Active || model.Items != 3 {
+		t.Fatalf("train: exit %d, %+v, %v\n%s%s", code, model, err, out, errOut)
+	}
+}
+
+// What was imported comes out again, in a form that imports.
+func exportsAll(t *testing.T, dir string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "log.ndjson")
+	if code, _, errOut := command(t, "export", "--data", dir, "--out", file); code != 0 {
+		t.Fatalf("export: %s", errOut)
+	}
+	code, out, errOut := command(t, "import", "events", file, "--data", t.TempDir(), "--json")
+	var report struct{ Good, Bad int64 }
+	if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Good != 36 || report.Bad != 0 {
+		t.Errorf("an export imports as %+v (exit %d, %v)\n%s%s", report, code, err, out, errOut)
+	}
+}
+
+// A model that was trained into a file measures the same as one trained on the spot.
+func TestTrainToFile(t *testing.T) {
+	sessions := write(t, "x_sessions.txt", testSessions)
+	model := filepath.Join(t.TempDir(), "model")
+	if code, _, errOut := command(t, "train", "--events", sessions, "--out", model); code != 0 {
+		t.Fatal(errOut)
+	}
+	var got [2]struct{ N, HR, MRR float64 }
+	for i, from := range [][]string{{"--train", sessions}, {"--model-file", model}} {
+		code, out, errOut := command(t, append([]string{"evaluate", "--test", sessions, "--json"}, from...)...)
+		if err := json.Unmarshal([]byte(out), &got[i]); code != 0 || err != nil {
+			t.Fatalf("exit %d, %v: %s%s", code, err, out, errOut)
+		}
+	}
+	if got[0] != got[1] || got[0].N != 10 {
+		t.Errorf("trained on the spot %+v, from the file %+v; want the same on 10 predictions", got[0], got[1])
+	}
+}

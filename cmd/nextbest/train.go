@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/nextbest/nextbest/internal/dataset"
+	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/recommend/rows"
+)
+
+// trainCmd makes a model: of a session file or the kept log, into a file or
+// live in a server.
+type trainCmd struct {
+	Events   string             `help:"Session file to train on; else the kept log is read." placeholder:"FILE" type:"path"`
+	SpanDays float64            `default:"30" help:"Days over which the lines of a _sessions.txt file are spread."`
+	Out      string             `help:"Write the model to this file." placeholder:"MODEL" type:"path"`
+	Param    map[string]float64 `help:"Parameter of the rows, e.g. a=.4; may repeat. Names: a lambda tw sw_days delta top last." placeholder:"K=V"`
+	targetFlags
+	JSON bool `help:"Print one JSON object." name:"json"`
+}
+
+// trained is what train reports.
+type trained struct {
+	Version string  `json:"version"`
+	Items   int     `json:"items"`
+	Entries int     `json:"entries"`
+	Bytes   int64   `json:"bytes"`
+	TrainS  float64 `json:"train_s"`
+	Active  bool    `json:"active"`
+	Out     string  `json:"out,omitempty"`
+}
+
+// Run trains.
+func (c *trainCmd) Run(ctx context.Context, s streams) error {
+	if c.Out == "" || c.Data != "" || c.Server != "" {
+		if err := c.targetFlags.check(); err != nil {
+			return usagef("%w; or write the model to a file with --events FILE --out MODEL", err)
+		}
+	}
+	if c.Events == "" && c.Out != "" {
+		return usagef("--out needs --events FILE: the kept log is trained where it is, with --data or --server")
+	}
+	params, err := rowParams(c.Param)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	report, err := c.train(ctx, params, s)
+	if err != nil {
+		return err
+	}
+	report.TrainS = time.Since(start).Seconds()
+	if c.JSON {
+		return writeJSON(s.out, report)
+	}
+	where := "written to " + report.Out
+	if report.Active {
+		where = "active"
+	}
+	_, err = fmt.Fprintf(s.out, "model %s: %d items, %d bytes, trained in %.1f s, %s\n", report.Version, report.Items, report.Bytes, report.TrainS, where)
+	return err
+}
+
+// rowParams are the defaults with the named ones replaced.
+func rowParams(set map[string]float64) (rows.Params, error) {
+	p := rows.DefaultParams()
+	fields := map[string]*float64{"a": &p.A, "lambda": &p.Lambda, "tw": &p.TW, "sw_days": &p.SWDays, "delta": &p.Delta}
+	counts := map[string]*int{"top": &p.Top, "last": &p.Last}
+	for name, v := range set {
+		switch {
+		case fields[name] != nil:
+			*fields[name] = v
+		case counts[name] != nil && v == math.Trunc(v):
+			*counts[name] = int(v)
+		default:
+			return p, usagef("--param %s=%v: the rows have a, lambda, tw, sw_days, delta and the whole numbers top, last", name, v)
+		}
+	}
+	if err := p.Validate(); err != nil {
+		return p, usageError{err}
+	}
+	return p, nil
+}
+
+func (c *trainCmd) train(ctx context.Context, params rows.Params, s streams) (trained, error) {
+	if c.Events != "" {
+		return c.fromFile(ctx, params, s)
+	}
+	if c.Server != "" {
+		var v remoteModel
+		err := c.remote().do(ctx, http.MethodPost, "/v1/models:train", "", nil, &v)
+		return trained{Version: v.Version, Bytes: v.Bytes, Items: atoi(v.Meta["items"]), Active: true}, err
+	}
+	var report trained
+	err := withSite(ctx, c.targetFlags, params, func(st *site.Site) error {
+		v, err := st.Train(ctx, func(n int) { fmt.Fprintf(s.err, "read %d events\n", n) })
+		report = trained{Version: v.ID, Bytes: v.Bytes, Items: atoi(v.Meta["items"]), Active: true}
+		return err
+	})
+	return report, err
+}
+
+// remoteModel is a model as the control plane shows it.
+type remoteModel struct {
+	Version string            `json:"version"`
+	Bytes   int64             `json:"bytes"`
+	Meta    map[string]string `json:"meta"`
+}
+
+// atoi is the number in s, 0 when there is none.
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+func (c *trainCmd) fromFile(ctx context.Context, params rows.Params, s streams) (trained, error) {
+	sessions, err := dataset.ReadSessions(ctx, c.Events, dataset.SessionOptions{SpanDays: c.SpanDays})
+	if err != nil {
+		return trained{}, err
+	}
+	b := rows.NewBuilder(params)
+	for items, end := range sessions.All() {
+		b.Add(items, end)
+	}
+	bar := newProgress(s.err, "train")
+	m, err := b.Build(ctx, &rows.BuildOptions{TrainedAt: time.Now(), Workers: runtime.NumCPU(), Progress: bar.set})
+	bar.done()
+	if err != nil {
+		return trained{}, err
+	}
+	report := trained{Version: m.Version(), Items: m.Len(), Entries: m.Entries(), Bytes: m.Size(), Out: c.Out}
+	if c.Out != "" {
+		if err := writeModel(c.Out, m); err != nil {
+			return report, err
+		}
+	}
+	if c.Server == "" && c.Data == "" {
+		return report, nil
+	}
+	var body bytes.Buffer
+	if _, err := m.WriteTo(&body); err != nil {
+		return report, err
+	}
+	report.Active = true
+	return report, c.activate(ctx, body.Bytes())
+}
+
+// activate hands a trained model to the server, or to the files of a stopped one.
+func (c *trainCmd) activate(ctx context.Context, body []byte) error {
+	if c.Server != "" {
+		var v remoteModel
+		r := c.remote()
+		if err := r.do(ctx, http.MethodPut, "/v1/models", "application/octet-stream", bytes.NewReader(body), &v); err != nil {
+			return err
+		}
+		return r.do(ctx, http.MethodPost, "/v1/models/"+url.PathEscape(v.Version)+":activate", "", nil, nil)
+	}
+	return withSite(ctx, c.targetFlags, rows.Params{}, func(st *site.Site) error {
+		v, err := st.PutModel(ctx, body)
+		if err != nil {
+			return err
+		}
+		return st.ActivateModel(ctx, v.ID)
+	})
+}
+
+// writeModel replaces the file only when all of it is written.
+func writeModel(path string, m io.WriterTo) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	if err != nil {
+		return fmt.Errorf("write the model: %w", err)
+	}
+	defer os.Remove(f.Name())
+	if _, err := m.WriteTo(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("write the model: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("write the model: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write the model: %w", err)
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,341 @@
+package httpapi
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nextbest/nextbest/internal/fault"
+	"github.com/nextbest/nextbest/session/event"
+)
+
+const defaultLimit = 20
+
+// recommendations answers POST /v1/recommendations.
+func recommendations(c *call) error {
+	if err := c.readQuery(); err != nil {
+		return err
+	}
+	return c.recommend()
+}
+
+// rank answers POST /v1/rank: the caller's own candidates in the best order.
+func rank(c *call) error {
+	if err := c.readQuery(); err != nil {
+		return err
+	}
+	if len(c.query.Candidates) == 0 {
+		return invalidField("candidates_missing", "/candidates", "needs 1 to 1000 item ids to rank")
+	}
+	return c.recommend()
+}
+
+// recommendationsByQuery answers GET /v1/recommendations: the same with query
+// parameters.
+func recommendationsByQuery(c *call) error {
+	if err := c.authorize(c.headerKey()); err != nil {
+		return err
+	}
+	d := c.startQuery()
+	for key, value := range c.rc.QueryArgs().All() {
+		d.argument(string(key), string(value))
+	}
+	if err := c.checkScope(); err != nil {
+		return err
+	}
+	if d.fault != nil {
+		return d.fault
+	}
+	return c.recommend()
+}
+
+// startQuery points the decoder at this request.
+func (c *call) startQuery() *queryInput {
+	d := &c.in
+	d.dec, d.q = c.dec, &c.query
+	if c.site != nil {
+		d.names = c.site.Placements()
+	}
+	return d
+}
+
+// placements names what the site has.
+func (c *call) placements() []string {
+	if c.in.names == nil {
+		c.in.names = c.site.Placements()
+	}
+	return c.in.names
+}
+
+// readQuery reads the body into c.query in the documented order of checks:
+// size, key, JSON, fields.
+func (c *call) readQuery() error {
+	err, content := c.readBody(c.route.limit)
+	if err != nil {
+		return err
+	}
+	secret := c.headerKey()
+	if len(secret) > 0 && !c.trusted {
+		if err := c.authorize(secret); err != nil {
+			return err
+		}
+	}
+	d := c.startQuery()
+	if content == nil {
+		if content = c.checkType(); content == nil {
+			content = d.decode(c.body)
+		}
+	}
+	if c.site == nil {
+		if err := c.authorize(c.bodyKey(d.key, content)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case content != nil:
+		return content
+	case c.checkScope() != nil:
+		return c.checkScope()
+	case d.fault != nil:
+		return d.fault
+	}
+	return nil
+}
+
+// bodyKey is the key in the body, also of a body that is broken behind it.
+func (c *call) bodyKey(decoded string, content error) []byte {
+	if decoded == "" && content != nil {
+		return keyOf(c.body)
+	}
+	return []byte(decoded)
+}
+
+// checkType lets JSON through under the names that browsers send without a
+// preflight; a missing type counts as JSON.
+func (c *call) checkType() error {
+	t := string(c.rc.Request.Header.ContentType())
+	if i := strings.IndexByte(t, ';'); i >= 0 {
+		t = t[:i]
+	}
+	switch t = strings.TrimSpace(t); t {
+	case "", typeJSON, "text/plain":
+		return nil
+	}
+	if t = strings.ToLower(t); t == typeJSON || t == "text/plain" {
+		return nil
+	}
+	return withStatus(fault.Invalidf("unsupported_media_type", "Content-Type %s is not understood; send application/json or text/plain", printable(t)),
+		http.StatusUnsupportedMediaType)
+}
+
+// checkScope keeps what explains or steers an answer to secret keys.
+func (c *call) checkScope() error {
+	if c.secret() {
+		return nil
+	}
+	field := ""
+	switch q := &c.query; {
+	case q.Explain:
+		field = "explain"
+	case len(q.WhyNot) > 0:
+		field = "why_not"
+	case q.BlendA != nil:
+		field = "blend"
+	default:
+		return nil
+	}
+	f := fault.Invalidf("key_scope", "%s needs a secret key (sk_…)", field).At("/"+field, "not allowed with a publishable key")
+	return withStatus(f, http.StatusForbidden)
+}
+
+// checkMeaning looks at what the fields say together.
+func (c *call) checkMeaning() error {
+	q := &c.query
+	if q.Limit == 0 {
+		q.Limit = defaultLimit
+	}
+	switch {
+	case q.Placement == "":
+		return invalidField("placement_missing", "/placement", "is missing; name one of: "+strings.Join(c.placements(), ", "))
+	case !slices.Contains(c.placements(), q.Placement):
+		return fault.NotFoundf("unknown_placement", "there is no placement %s; there are: %s", printable(q.Placement), strings.Join(c.placements(), ", ")).
+			At("/placement", "name one of the placements that exist")
+	}
+	w := &q.Who
+	if w.AnonymousID == "" && w.UserID == "" && w.SessionID != "" && len(w.SessionID) < minSessionID && !c.secret() {
+		return invalidField("session_id_short", "/session_id",
+			fmt.Sprintf("alone under a publishable key needs at least %d characters, so that nobody can guess it; or send anonymous_id", minSessionID))
+	}
+	return nil
+}
+
+// recommend makes the answer to c.query.
+func (c *call) recommend() error {
+	if err := c.checkMeaning(); err != nil {
+		return err
+	}
+	q := &c.query
+	q.Who.Secret = c.secret()
+	q.Who.Site = c.siteName
+	q.GPC, q.Bot, q.ReceivedAt = c.gpc(), c.isBot(), c.received
+	if err := c.inlineEvents(); err != nil {
+		return err
+	}
+	c.s.meters.ignored(c.route, c.in.unknown)
+	if err := c.site.Recommend(c.ctx, q, &c.answer); err != nil {
+		return err
+	}
+	if err := c.encodeAnswer(); err != nil {
+		return err
+	}
+	c.allowOrigin()
+	c.send(http.StatusOK, typeJSON, c.out)
+	c.serverTiming()
+	return nil
+}
+
+// inlineEvents decodes the events that came with the request.
+func (c *call) inlineEvents() error {
+	if c.in.events == nil {
+		return nil
+	}
+	w := &c.query.Who
+	b := &event.Batch{
+		AnonymousID: w.AnonymousID, UserID: w.UserID, UserToken: c.query.UserToken, SessionID: w.SessionID,
+		Consent: w.Consent, SentAt: c.in.sentAt,
+	}
+	if err := event.DecodeEvents(c.in.events, b); err != nil {
+		return err
+	}
+	if b.Sent > 0 && w.AnonymousID == "" && w.UserID == "" && w.SessionID == "" {
+		return invalidField("nobody_named", "/events", "need anonymous_id, user_id or session_id beside them")
+	}
+	b.Settle(c.received)
+	c.in.unknown += b.Unknown
+	c.query.Events = b
+	return nil
+}
+
+// encodeAnswer signs the list and writes the answer into c.out.
+func (c *call) encodeAnswer() error {
+	if _, err := io.ReadFull(c.s.cfg.Random, c.random[:]); err != nil {
+		return fmt.Errorf("draw a recommendation id: %w", err)
+	}
+	v := &c.answer.Versions
+	id := c.s.signer.Sign(c.token[:0], c.siteName, Token{
+		Placement: c.query.Placement,
+		Time:      c.received.UnixMilli(),
+		Versions:  hashVersions(v.Model, v.Catalog, v.Rules, v.Profiles),
+		Random:    binary.BigEndian.Uint64(c.random[:]),
+	})
+	c.out = appendAnswer(c.out[:0], &c.answer, id, c.query.Placement, c.query.Fields)
+	return nil
+}
+
+// serverTiming tells a browser's developer tools how long each stage took.
+func (c *call) serverTiming() {
+	c.scratch = c.scratch[:0]
+	c.answer.Stages.Each(c.stage)
+	c.appendStage("total", time.Since(c.start))
+	c.rc.Response.Header.SetCanonical(headerServerTiming, c.scratch)
+}
+
+func (c *call) appendStage(name string, took time.Duration) {
+	b := c.scratch
+	if len(b) > 0 {
+		b = append(b, ", "...)
+	}
+	b = append(b, name...)
+	b = append(b, ";dur="...)
+	c.scratch = strconv.AppendFloat(b, float64(took.Microseconds())/1000, 'f', -1, 64)
+}
+
+// invalidField is a 422 about one field.
+func invalidField(code, pointer, detail string) error {
+	return fault.Invalidf(code, "%s %s", pointer[1:], detail).At(pointer, detail)
+}
+
+// argument takes one query parameter; the first of a name counts.
+func (d *queryInput) argument(name, value string) {
+	q := d.q
+	if !utf8.ValidString(value) || len(value) > maxText && name != "key" {
+		d.refuse("invalid_field", "/"+printable(name), "must have at most 1024 bytes of UTF-8")
+		return
+	}
+	switch name {
+	case "placement":
+		first(&q.Placement, value)
+	case "limit":
+		if q.Limit == 0 {
+			d.setLimit(value)
+		}
+	case "anonymous_id":
+		d.checkedWho("/anonymous_id", &q.Who.AnonymousID, value)
+	case "user_id":
+		d.checkedWho("/user_id", &q.Who.UserID, value)
+	case "session_id":
+		d.checkedWho("/session_id", &q.Who.SessionID, value)
+	case "user_token":
+		first(&q.UserToken, value)
+	case "item_id":
+		d.checked("/item_id", &q.Context.ItemID, value)
+	case "after":
+		d.checked("/after", &q.After, value)
+	case "category":
+		first(&q.Context.Category, value)
+	case "query":
+		first(&q.Context.Query, value)
+	case "consent":
+		d.setConsent(value)
+	case "key", "webdriver":
+	default:
+		d.listArgument(name, value)
+	}
+}
+
+// listArgument takes the parameters that may repeat or hold a comma list.
+func (d *queryInput) listArgument(name, value string) {
+	q := d.q
+	switch name {
+	case "fields":
+		q.Fields = append(q.Fields, strings.Split(value, ",")...)
+	case "exclude":
+		q.Exclude = append(q.Exclude, strings.Split(value, ",")...)
+	case "cart":
+		q.Context.Cart = append(q.Context.Cart, strings.Split(value, ",")...)
+	case "explain":
+		q.Explain = value == "true" || value == "1"
+	case "cursor", "market", "currency", "visitors":
+		d.refuse("unsupported", "/"+name, "is reserved and not supported yet; leave it out")
+	default:
+		d.unknown++
+	}
+}
+
+func first(dst *string, value string) {
+	if *dst == "" {
+		*dst = value
+	}
+}
+
+func (d *queryInput) checked(pointer string, dst *string, value string) {
+	if value != "" && event.CheckID(value) != nil {
+		d.refuse("invalid_id", pointer, "must have 1-128 bytes of UTF-8 without control characters")
+		return
+	}
+	first(dst, value)
+}
+
+func (d *queryInput) checkedWho(pointer string, dst *string, value string) {
+	if value != "" && event.Junk(value) {
+		d.refuse("junk_id", pointer, "is a placeholder, not an id; leave the parameter out when there is none")
+		return
+	}
+	d.checked(pointer, dst, value)
+}

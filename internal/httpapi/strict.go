@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"time"
+
+	jsonx "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nextbest/nextbest/internal/fault"
+	"github.com/nextbest/nextbest/session/event"
+)
+
+// readStrict reads a control-plane body into v: unknown fields, duplicate keys
+// and deep nesting are refused with a pointer to them.
+func (c *call) readStrict(v any) error {
+	err, content := c.readBody(c.route.limit)
+	if err != nil {
+		return err
+	}
+	if content != nil {
+		return content
+	}
+	if err := c.checkType(); err != nil {
+		return err
+	}
+	return strict(c.body, v)
+}
+
+// strict decodes one JSON value.
+func strict(body []byte, v any) error {
+	if err := event.CheckDepth(body, maxDepth); err != nil {
+		return err
+	}
+	err := jsonx.Unmarshal(body, v, jsonx.RejectUnknownMembers(true), jsonx.MatchCaseInsensitiveNames(false))
+	return strictFault(err)
+}
+
+// strictFault names the place of a decoding error: 400 for what is no JSON,
+// 422 for JSON of another shape.
+func strictFault(err error) error {
+	var at *jsontext.SyntacticError
+	var shape *jsonx.SemanticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &shape) && errors.Is(err, jsonx.ErrUnknownName):
+		return fault.Invalidf("unknown_field", "the body holds a field that does not exist here").
+			At(string(shape.JSONPointer), "leave it out, or correct its name")
+	case errors.As(err, &at) && errors.Is(err, jsontext.ErrDuplicateName):
+		return syntaxFault(err)
+	case errors.As(err, &shape):
+		return fault.Invalidf("invalid_type", "the body holds a value of the wrong type").
+			At(string(shape.JSONPointer), "must be "+wanted(shape.GoType))
+	case errors.As(err, &at), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return syntaxFault(err)
+	}
+	return fault.Invalidf("invalid_type", "the body has not the shape that is asked for").As(err)
+}
+
+// wanted names a Go type in the words of JSON.
+func wanted(t reflect.Type) string {
+	if t == nil {
+		return "another type"
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a number"
+}
+
+// reply sends a control-plane answer.
+func (c *call) reply(status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	c.send(status, typeJSON, append(body, '\n'))
+	return nil
+}
+
+// noContent is the answer of what has nothing to say.
+func (c *call) noContent() error {
+	c.rc.Response.SetStatusCode(http.StatusNoContent)
+	return nil
+}
+
+// stamp writes a time as the contract wants it.
+func stamp(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// stampOrNone is stamp, "" for no time.
+func stampOrNone(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return stamp(ms)
+}

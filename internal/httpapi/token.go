@@ -1,0 +1,134 @@
+package httpapi
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+)
+
+// Token is what a recommendation id says about the list it names, so that
+// attribution reads nothing: the placement, when, and made of which versions.
+type Token struct {
+	Placement string // at most 40 bytes are kept
+	Time      int64  // epoch ms
+	Versions  uint64 // hash of the versions that made the list
+	Random    uint64 // tells lists of one millisecond apart
+}
+
+const (
+	tokenVersion  = 1
+	tokenName     = 40 // bytes of a placement's name
+	tokenFixed    = 24 // time, versions, random
+	tokenMAC      = 16
+	tokenSecret   = 32
+	maxTokenBytes = 2 + tokenName + tokenFixed + tokenMAC // 82: 110 characters
+)
+
+// Signer makes recommendation ids and tells its own from forged ones. An id
+// signed for one site is no id on another.
+type Signer struct {
+	macs sync.Pool // *mac
+}
+
+// mac is a keyed hash and the place for its sum.
+type mac struct {
+	hash hash.Hash
+	sum  [sha256.Size]byte
+}
+
+// newSigner makes a signer; without a secret it draws one.
+func newSigner(secret []byte, random io.Reader) (*Signer, error) {
+	if len(secret) == 0 {
+		secret = make([]byte, tokenSecret)
+		if _, err := io.ReadFull(random, secret); err != nil {
+			return nil, fmt.Errorf("draw a secret for recommendation ids: %w", err)
+		}
+	}
+	return NewSigner(secret), nil
+}
+
+// NewSigner makes a signer of a secret.
+func NewSigner(secret []byte) *Signer {
+	own := append([]byte(nil), secret...)
+	s := &Signer{}
+	s.macs.New = func() any { return &mac{hash: hmac.New(sha256.New, own)} }
+	return s
+}
+
+// Sign appends the recommendation id of a token: at most 128 characters that
+// need no escaping anywhere.
+func (s *Signer) Sign(dst []byte, site string, t Token) []byte {
+	var buf [maxTokenBytes]byte
+	name := t.Placement[:min(len(t.Placement), tokenName)]
+	b := append(buf[:0], tokenVersion, byte(len(name)))
+	b = append(b, name...)
+	b = binary.BigEndian.AppendUint64(b, uint64(t.Time))
+	b = binary.BigEndian.AppendUint64(b, t.Versions)
+	b = binary.BigEndian.AppendUint64(b, t.Random)
+	m := s.macs.Get().(*mac)
+	b = append(b, m.of(site, b)...)
+	s.macs.Put(m)
+	return base64.RawURLEncoding.AppendEncode(dst, b)
+}
+
+// Verify reads a recommendation id; false when this signer did not make it for
+// this site.
+func (s *Signer) Verify(site, id string) (Token, bool) {
+	var buf [maxTokenBytes]byte
+	if len(id) > base64.RawURLEncoding.EncodedLen(maxTokenBytes) {
+		return Token{}, false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(buf[:], []byte(id))
+	if err != nil || n < 2+tokenFixed+tokenMAC || buf[0] != tokenVersion {
+		return Token{}, false
+	}
+	b, name := buf[:n], int(buf[1])
+	if len(b) != 2+name+tokenFixed+tokenMAC {
+		return Token{}, false
+	}
+	signed, sum := b[:len(b)-tokenMAC], b[len(b)-tokenMAC:]
+	m := s.macs.Get().(*mac)
+	ok := hmac.Equal(sum, m.of(site, signed))
+	s.macs.Put(m)
+	if !ok {
+		return Token{}, false
+	}
+	fixed := signed[2+name:]
+	return Token{
+		Placement: string(signed[2 : 2+name]),
+		Time:      int64(binary.BigEndian.Uint64(fixed)),
+		Versions:  binary.BigEndian.Uint64(fixed[8:]),
+		Random:    binary.BigEndian.Uint64(fixed[16:]),
+	}, true
+}
+
+// of is the shortened sum over site and content.
+func (m *mac) of(site string, b []byte) []byte {
+	m.hash.Reset()
+	_, _ = io.WriteString(m.hash, site) // a hash never fails to write
+	_, _ = m.hash.Write([]byte{0})
+	_, _ = m.hash.Write(b)
+	return m.hash.Sum(m.sum[:0])[:tokenMAC]
+}
+
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+// hashVersions is FNV-1a over names, kept apart by a zero.
+func hashVersions(names ...string) uint64 {
+	h := uint64(fnvOffset)
+	for _, n := range names {
+		for i := range len(n) {
+			h = (h ^ uint64(n[i])) * fnvPrime
+		}
+		h *= fnvPrime
+	}
+	return h
+}

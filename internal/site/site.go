@@ -1,0 +1,182 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nextbest/nextbest/recommend"
+	"github.com/nextbest/nextbest/recommend/learn"
+	"github.com/nextbest/nextbest/recommend/merch"
+	"github.com/nextbest/nextbest/recommend/popular"
+	"github.com/nextbest/nextbest/recommend/rows"
+	"github.com/nextbest/nextbest/session"
+	"github.com/nextbest/nextbest/session/event"
+	"github.com/nextbest/nextbest/session/ingest"
+	"github.com/nextbest/nextbest/store"
+)
+
+// Store is all that a site keeps and reads.
+type Store interface {
+	session.Source
+	ingest.Log
+	learn.Log
+	learn.Views
+	store.Profiles
+	store.ProfileWriter
+	store.Items
+	store.Versions
+	store.Pointers
+	store.Eraser
+}
+
+// Settings are one site's choices.
+type Settings struct {
+	DefaultConsent event.Consent // when a request says none; ConsentSession unless set
+	TrustUser      bool          // a user_id under a publishable key needs no token
+	IdentitySecret []byte        // proves user_token
+	Train          rows.Params   // parameters of the rows
+}
+
+// Config is what a Site needs. Store, Sessions and Collector are required;
+// Sessions and Collector may be shared by all sites.
+type Config struct {
+	Name      string
+	Settings  Settings
+	Store     Store
+	Sessions  *session.Sessions
+	Collector *ingest.Collector
+	Observer  Observer // may be nil
+	Now       func() time.Time
+	NewID     func() string
+	Logger    *slog.Logger
+}
+
+// Observer is told what an answer cost and lacked. Methods must not block.
+type Observer interface {
+	Stage(name string, took time.Duration)
+	Degraded(signal string)
+}
+
+// Site is one running site. Its methods may be called concurrently.
+type Site struct {
+	cfg     Config
+	engine  *recommend.Engine
+	learner *learn.Learner
+	stop    context.CancelFunc
+	done    chan struct{}
+
+	items    itemSet
+	training sync.Mutex // one training at a time
+	answers  sync.Pool  // *scratch
+
+	trainedAt atomic.Int64 // of the active model, epoch ms; 0 for none
+}
+
+// Open loads a site from its store and starts its learner.
+func Open(ctx context.Context, cfg Config) (*Site, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Settings.DefaultConsent == event.ConsentUnset {
+		cfg.Settings.DefaultConsent = event.ConsentSession
+	}
+	if cfg.Settings.Train == (rows.Params{}) {
+		cfg.Settings.Train = rows.DefaultParams()
+	}
+	s := &Site{cfg: cfg, engine: recommend.New(recommend.Config{}), done: make(chan struct{})}
+	s.answers.New = func() any { return newScratch() }
+	if err := s.load(ctx); err != nil {
+		return nil, fmt.Errorf("open site %q: %w", cfg.Name, err)
+	}
+	var err error
+	s.learner, err = learn.New(ctx, learn.Config{
+		Site: cfg.Name, Log: cfg.Store, Views: cfg.Store, Group: s.engine.Group,
+		Publish: func(t *popular.Table) { s.engine.SetPopular(t) }, Now: cfg.Now, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open site %q: %w", cfg.Name, err)
+	}
+	s.catchUpAtStart(ctx)
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	go func() {
+		defer close(s.done)
+		s.learner.Run(run)
+	}()
+	return s, nil
+}
+
+// startLag bounds how long a start waits for the views; a long log is read on
+// behind the answers.
+const startLag = time.Second
+
+// catchUpAtStart makes the first answers after a start the same as the last
+// ones before the stop.
+func (s *Site) catchUpAtStart(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, startLag)
+	defer cancel()
+	if err := s.learner.CatchUp(ctx); err != nil {
+		s.cfg.Logger.Info("the views follow behind the start", "site", s.cfg.Name, "cause", err)
+	}
+}
+
+// load reads catalog and model; the engine answers from what is there.
+func (s *Site) load(ctx context.Context) error {
+	if err := s.loadItems(ctx); err != nil {
+		return err
+	}
+	profiles, err := s.cfg.Store.ActiveProfiles(ctx, s.cfg.Name)
+	if err != nil {
+		return fmt.Errorf("find the active profiles: %w", err)
+	}
+	s.engine.SetProfilesVersion(profiles)
+	return s.loadModel(ctx)
+}
+
+// Name is the site's name.
+func (s *Site) Name() string { return s.cfg.Name }
+
+// SetRules replaces the merchandiser's rules.
+func (s *Site) SetRules(rules *merch.Set) { s.engine.SetRules(rules) }
+
+// Placements names the places that can be asked for, in order.
+func (s *Site) Placements() []string { return recommend.PlacementNames() }
+
+// Ready reports why the site cannot answer, nil when it can.
+func (s *Site) Ready() error { return nil }
+
+// CatchUp makes the views reflect the whole log: histories, what is popular and
+// trending. They follow by themselves within a second; an import waits for them.
+func (s *Site) CatchUp(ctx context.Context) error { return s.learner.CatchUp(ctx) }
+
+// Signals whose age Freshness knows.
+const (
+	SignalPopular = "popular" // what others just did
+	SignalModel   = "model"   // the item-item rows
+)
+
+// Freshness is the age of a signal, false when there is nothing of it yet.
+func (s *Site) Freshness(signal string) (time.Duration, bool) {
+	switch signal {
+	case SignalPopular:
+		return s.learner.Age()
+	case SignalModel:
+		if at := s.trainedAt.Load(); at != 0 {
+			return s.cfg.Now().Sub(time.UnixMilli(at)), true
+		}
+	}
+	return 0, false
+}
+
+// Close stops the learner, which writes its checkpoint, and waits for it.
+func (s *Site) Close() {
+	s.stop()
+	<-s.done
+}

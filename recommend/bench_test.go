@@ -1,0 +1,80 @@
+package recommend
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/nextbest/nextbest/recommend/catalog"
+	"github.com/nextbest/nextbest/recommend/profile"
+)
+
+// benchEngine is an engine with a model of 30,000 items and a catalog.
+func benchEngine(tb testing.TB, items int) *Engine {
+	e := New(Config{})
+	e.SetModel(makeModel(tb, items, 6*items))
+	e.SetCatalog(catalog.Build(makeItems(items)))
+	return e
+}
+
+// benchRequests are requests whose sessions of ten steps start all over the
+// catalog, so that caches do not flatter.
+func benchRequests(tb testing.TB, items int, change func(*Request)) []*Request {
+	reqs := make([]*Request, 512)
+	for n := range reqs {
+		steps := make([]string, 10)
+		for s := range steps {
+			steps[s] = itemID((n*7919 + s*3) % items)
+		}
+		reqs[n] = ask(tb)
+		reqs[n].Session = viewOf(steps...)
+		change(reqs[n])
+	}
+	return reqs
+}
+
+// BenchmarkRank reports p50 and p99 beside the mean.
+func BenchmarkRank(b *testing.B) {
+	for _, items := range []int{30_000, 200_000} {
+		e := benchEngine(b, items)
+		for _, bench := range []struct {
+			name   string
+			change func(*Request)
+		}{
+			{"session", func(*Request) {}},
+			{"profile", func(r *Request) { r.Profile = someProfile() }},
+			{"nobody", func(r *Request) { r.Session = nil }},
+			{"filter25%", func(r *Request) { r.Filter = compileFilter(b, `{"attribute":"colour","op":"=","value":"k1"}`) }},
+			{"filter1%", func(r *Request) { r.Filter = compileFilter(b, `{"attribute":"brand","op":"=","value":"b7"}`) }},
+			{"filter.01%", func(r *Request) { r.Filter = compileFilter(b, `{"attribute":"rare","op":"=","value":"r77"}`) }},
+			{"price", func(r *Request) { r.Filter = compileFilter(b, `{"attribute":"price","op":"<=","value":2}`) }},
+		} {
+			reqs := benchRequests(b, items, bench.change)
+			b.Run(fmt.Sprintf("%dk/%s", items/1000, bench.name), func(b *testing.B) {
+				var ans Answer
+				h := hdrhistogram.New(1, int64(time.Second), 3)
+				b.ReportAllocs()
+				for n := 0; b.Loop(); n++ {
+					start := time.Now()
+					if err := e.Rank(context.Background(), reqs[n%len(reqs)], &ans); err != nil {
+						b.Fatal(err)
+					}
+					_ = h.RecordValue(int64(time.Since(start)))
+				}
+				b.ReportMetric(float64(h.ValueAtQuantile(50)), "p50-ns")
+				b.ReportMetric(float64(h.ValueAtQuantile(99)), "p99-ns")
+			})
+		}
+	}
+}
+
+func someProfile() *profile.Profile {
+	p := &profile.Profile{Version: "v1"}
+	for n := range 30 {
+		p.Affinities = append(p.Affinities, profile.Affinity{ItemID: itemID(n * 211 % 30_000), Weight: 1 / float64(n+1)})
+	}
+	return p
+}

@@ -1,0 +1,214 @@
+// Package learn derives what a site knows from its log. A Learner tails the
+// log with a checkpointed cursor and keeps two views fresh: every visitor's
+// history, and what is popular and trending. Train makes the item-item rows.
+// The log is the truth: a view can be rebuilt by reading it again.
+package learn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nextbest/nextbest/recommend/popular"
+	"github.com/nextbest/nextbest/session/event"
+)
+
+// Log is the site's event log, as the learner reads it.
+type Log interface {
+	// ScanLog calls fn for at most limit records after from, in log order,
+	// and returns the position behind the last one and how many there were.
+	ScanLog(ctx context.Context, site string, from event.Cursor, limit int, fn func(event.Record) error) (event.Cursor, int, error)
+}
+
+// Views is where derived state is kept.
+type Views interface {
+	// PutHistory stores records in their owner's history; storing one twice
+	// changes nothing.
+	PutHistory(ctx context.Context, recs []event.Record) error
+	// Checkpoint returns the named state, nil when there is none.
+	Checkpoint(ctx context.Context, site, name string) ([]byte, error)
+	// PutCheckpoint replaces the named state.
+	PutCheckpoint(ctx context.Context, site, name string, state []byte) error
+}
+
+// Config is what a Learner needs. Log, Views and Site are required.
+type Config struct {
+	Site    string
+	Log     Log
+	Views   Views
+	Group   func(itemID string) string // the unit of ranking of an item; nil means the item itself
+	Publish func(*popular.Table)       // called when popularity changed; may be nil
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Every   time.Duration // how often the log is looked at; 250 ms by default
+	Batch   int           // records a step reads at most; 2000 by default
+}
+
+const (
+	checkpointName = "learner"
+	// A view may lag a crash by this much: history rows are idempotent, and
+	// popularity is stored together with the cursor that it reflects.
+	checkpointEvery = 5 * time.Second
+)
+
+// Learner tails one site's log. Its methods may be called concurrently.
+type Learner struct {
+	cfg    Config
+	caught atomic.Int64 // epoch ms when the views last reflected the whole log; 0 for never
+
+	mu      sync.Mutex // guards what follows
+	cursor  event.Cursor
+	counter *popular.Counter
+	counted rotatingSet
+	history []event.Record
+	dirty   bool
+	saved   time.Time
+}
+
+// New makes a learner that continues where its checkpoint ends.
+func New(ctx context.Context, cfg Config) (*Learner, error) {
+	if cfg.Every <= 0 {
+		cfg.Every = 250 * time.Millisecond
+	}
+	if cfg.Batch <= 0 {
+		cfg.Batch = 2000
+	}
+	if cfg.Group == nil {
+		cfg.Group = func(id string) string { return id }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Learner{cfg: cfg, counter: popular.NewCounter(popular.Options{}), counted: newRotatingSet(100_000)}
+	state, err := cfg.Views.Checkpoint(ctx, cfg.Site, checkpointName)
+	if err != nil {
+		return nil, fmt.Errorf("read the learner's checkpoint: %w", err)
+	}
+	if state != nil {
+		if err := l.restore(state); err != nil {
+			// A view that cannot be read is rebuilt from the log.
+			cfg.Logger.Warn("learner starts again from the beginning of the log", "site", cfg.Site, "cause", err)
+			l.cursor, l.counter = nil, popular.NewCounter(popular.Options{})
+		}
+	}
+	l.publish()
+	return l, nil
+}
+
+// Run tails the log until ctx ends, then checkpoints and returns.
+func (l *Learner) Run(ctx context.Context) {
+	tick := time.NewTicker(l.cfg.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.save(context.WithoutCancel(ctx))
+			return
+		case <-tick.C:
+			if err := l.CatchUp(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				l.cfg.Logger.Error("learner cannot read the log; it will try again", "site", l.cfg.Site, "cause", err)
+			}
+		}
+	}
+}
+
+// Age is how far the views lag behind the log: the time since they last
+// reflected all of it. False before the first time.
+func (l *Learner) Age() (time.Duration, bool) {
+	at := l.caught.Load()
+	if at == 0 {
+		return 0, false
+	}
+	return time.Duration(l.cfg.Now().UnixMilli()-at) * time.Millisecond, true
+}
+
+// CatchUp reads the log to its end and refreshes the views.
+func (l *Learner) CatchUp(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		n, err := l.step(ctx)
+		if err != nil {
+			return err
+		}
+		if n < l.cfg.Batch {
+			break
+		}
+	}
+	if l.dirty {
+		l.publish()
+	}
+	l.caught.Store(l.cfg.Now().UnixMilli())
+	if l.dirty && l.cfg.Now().Sub(l.saved) >= checkpointEvery {
+		l.save(ctx)
+	}
+	return nil
+}
+
+// step reads one batch: history first, then the sums, then the cursor, so
+// that a failure in between repeats the batch and changes nothing twice.
+func (l *Learner) step(ctx context.Context) (int, error) {
+	l.history = l.history[:0]
+	var seen []event.Record
+	next, n, err := l.cfg.Log.ScanLog(ctx, l.cfg.Site, l.cursor, l.cfg.Batch, func(r event.Record) error {
+		if r.Lasting {
+			l.history = append(l.history, r)
+		}
+		if !r.Bot {
+			seen = append(seen, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("scan the log: %w", err)
+	}
+	if len(l.history) > 0 {
+		if err := l.cfg.Views.PutHistory(ctx, l.history); err != nil {
+			return 0, fmt.Errorf("write history: %w", err)
+		}
+	}
+	for i := range seen {
+		l.count(&seen[i])
+	}
+	l.cursor = next
+	l.dirty = l.dirty || n > 0
+	return n, nil
+}
+
+// count adds a record to what others see: at most once per session and item,
+// so that nobody can push an item by clicking it again and again.
+func (l *Learner) count(r *event.Record) {
+	if !r.Kind.Engages() || r.Kind.Weight() <= 0 {
+		return
+	}
+	r.Lines(func(_ int, item string) {
+		key := l.cfg.Group(item)
+		if l.counted.add(r.Visitor, r.Session, key) {
+			l.counter.Add(key, 1, r.Time)
+		}
+	})
+}
+
+func (l *Learner) publish() {
+	if l.cfg.Publish != nil {
+		l.cfg.Publish(l.counter.Table(l.cfg.Now()))
+	}
+}
+
+func (l *Learner) save(ctx context.Context) {
+	l.saved = l.cfg.Now()
+	if err := l.cfg.Views.PutCheckpoint(ctx, l.cfg.Site, checkpointName, l.state()); err != nil {
+		l.cfg.Logger.Error("learner cannot write its checkpoint; it will try again", "site", l.cfg.Site, "cause", err)
+		return
+	}
+	l.dirty = false
+}

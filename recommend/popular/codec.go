@@ -1,0 +1,133 @@
+package popular
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"github.com/nextbest/nextbest/internal/fault"
+)
+
+// A checkpoint is: version byte, the two landmarks with a flag each, the
+// number of keys, then per key (ascending) its length, its bytes and the two
+// sums, and at the end a CRC-32C of all before it.
+const codecVersion = 1
+
+// maxKeyBytes bounds a key of a checkpoint: group keys are ids.
+const maxKeyBytes = 1024
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+// Encode appends the counter's state to dst, the same bytes for the same state.
+func (c *Counter) Encode(dst []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	start := len(dst)
+	dst = append(dst, codecVersion)
+	for _, k := range [...]*clock{&c.long, &c.short} {
+		flag := byte(0)
+		if k.set {
+			flag = 1
+		}
+		dst = append(dst, flag)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(k.landmark))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(c.cells)))
+	for _, key := range c.sortedKeys() {
+		e := c.cells[key]
+		dst = binary.AppendUvarint(dst, uint64(len(key)))
+		dst = append(dst, key...)
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.long))
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.short))
+	}
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli()))
+}
+
+// Decode reads what Encode wrote. Anything else is a fault of kind Invalid.
+func Decode(state []byte, opts Options) (*Counter, error) {
+	if len(state) < 4 {
+		return nil, badState("it is too short")
+	}
+	body, sum := state[:len(state)-4], binary.LittleEndian.Uint32(state[len(state)-4:])
+	if crc32.Checksum(body, castagnoli()) != sum {
+		return nil, badState("its checksum is wrong")
+	}
+	if len(body) == 0 || body[0] != codecVersion {
+		return nil, badState("it is of another version")
+	}
+	c := NewCounter(opts)
+	r := reader{rest: body[1:]}
+	for _, k := range [...]*clock{&c.long, &c.short} {
+		k.set = r.take(1)[0] == 1
+		k.landmark = int64(binary.LittleEndian.Uint64(r.take(8)))
+	}
+	keys := r.uvarint()
+	if keys > uint64(len(r.rest))/17 {
+		return nil, badState("it names more keys than it holds")
+	}
+	for range keys {
+		if err := r.cell(c); err != nil {
+			return nil, err
+		}
+	}
+	if r.failed || len(r.rest) != 0 {
+		return nil, badState("its length is wrong")
+	}
+	if len(c.cells) > c.opts.MaxKeys {
+		c.evict()
+	}
+	return c, nil
+}
+
+func badState(detail string) error {
+	return fault.Invalidf("bad_checkpoint", "the checkpoint of the popularity cannot be used: %s", detail)
+}
+
+// reader reads a checkpoint; once it ran out of bytes it is failed and answers
+// zeroes.
+type reader struct {
+	rest   []byte
+	failed bool
+	zero   [maxKeyBytes]byte
+}
+
+func (r *reader) take(n int) []byte {
+	if n > len(r.rest) {
+		r.failed, r.rest = true, nil
+		return r.zero[:n]
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *reader) uvarint() uint64 {
+	n, used := binary.Uvarint(r.rest)
+	if used <= 0 {
+		r.failed, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[used:]
+	return n
+}
+
+func (r *reader) cell(c *Counter) error {
+	size := r.uvarint()
+	if size == 0 || size > maxKeyBytes {
+		return badState("a key has a wrong length")
+	}
+	key := string(r.take(int(size)))
+	long := math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
+	short := math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
+	if !sum(long) || !sum(short) {
+		return badState(fmt.Sprintf("a sum is not a finite number of 0 or more: %v, %v", long, short))
+	}
+	if _, twice := c.cells[key]; twice {
+		return badState("a key comes twice")
+	}
+	c.cells[key] = &cell{long: long, short: short}
+	return nil
+}
+
+func sum(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }

@@ -1,0 +1,185 @@
+// Package popular counts what many visitors do, so that popularity fades and
+// what has just begun to move can be told from what always moves.
+package popular
+
+import (
+	"math"
+	"sort"
+	"sync"
+	"time"
+)
+
+// Options are a Counter's settings; the zero value works.
+type Options struct {
+	HalfLife time.Duration // of popularity, 7 days by default
+	Short    time.Duration // half-life of what trends, 2 hours by default
+	MaxKeys  int           // keys kept, 200,000 by default; the weakest leave
+}
+
+const (
+	defaultHalfLife = 7 * 24 * time.Hour
+	defaultShort    = 2 * time.Hour
+	defaultMaxKeys  = 200_000
+	maxWeight       = 1000 // of one Add: nobody moves a key by more
+	maxHalfLives    = 512  // between landmark and newest event, before sums are scaled down
+)
+
+func (o Options) withDefaults() Options {
+	if o.HalfLife <= 0 {
+		o.HalfLife = defaultHalfLife
+	}
+	if o.Short <= 0 {
+		o.Short = defaultShort
+	}
+	if o.MaxKeys <= 0 {
+		o.MaxKeys = defaultMaxKeys
+	}
+	return o
+}
+
+// Counter holds two decaying sums per key. Decay is forward: an event of time
+// t weighs 2^((t-landmark)/half-life), so that nothing is rewritten as time
+// goes by and events may come in any order. Safe for concurrent use.
+type Counter struct {
+	opts Options
+
+	mu    sync.Mutex
+	long  clock
+	short clock
+	cells map[string]*cell
+}
+
+// cell is one key's sums, relative to the landmarks.
+type cell struct{ long, short float64 }
+
+// clock is the landmark of one of the sums.
+type clock struct {
+	halfLife float64 // ms
+	landmark int64   // epoch ms
+	set      bool
+}
+
+// NewCounter is an empty counter.
+func NewCounter(opts Options) *Counter {
+	opts = opts.withDefaults()
+	return &Counter{
+		opts:  opts,
+		long:  clock{halfLife: float64(opts.HalfLife.Milliseconds())},
+		short: clock{halfLife: float64(opts.Short.Milliseconds())},
+		cells: map[string]*cell{},
+	}
+}
+
+// Add counts weight for key at t (epoch ms). Weights that are not above 0 are
+// ignored.
+func (c *Counter) Add(key string, weight float64, t int64) {
+	if !(weight > 0) || key == "" {
+		return
+	}
+	weight = math.Min(weight, maxWeight)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	long, short := c.factor(&c.long, t, longOf), c.factor(&c.short, t, shortOf)
+	e := c.cells[key]
+	if e == nil {
+		e = &cell{}
+		c.cells[key] = e
+	}
+	e.long += weight * long
+	e.short += weight * short
+	if len(c.cells) > c.opts.MaxKeys {
+		c.evict()
+	}
+}
+
+func longOf(e *cell) *float64  { return &e.long }
+func shortOf(e *cell) *float64 { return &e.short }
+
+// factor is what an event of time t weighs. When t is far behind the landmark
+// the landmark moves there and all sums are divided by the same power of two,
+// which is exact.
+func (c *Counter) factor(k *clock, t int64, sum func(*cell) *float64) float64 {
+	if !k.set {
+		k.landmark, k.set = t, true
+	}
+	lives := float64(t-k.landmark) / k.halfLife
+	if lives > maxHalfLives {
+		whole := math.Floor(lives)
+		for _, e := range c.cells {
+			s := sum(e)
+			*s = math.Ldexp(*s, -int(math.Min(whole, 4096)))
+		}
+		k.landmark += int64(whole * k.halfLife)
+		lives = float64(t-k.landmark) / k.halfLife
+	}
+	return math.Exp2(lives)
+}
+
+// evict drops the weakest tenth: rarely, so that it costs little per Add.
+func (c *Counter) evict() {
+	keys := c.sortedKeys()
+	sort.SliceStable(keys, func(i, j int) bool { return c.cells[keys[i]].long > c.cells[keys[j]].long })
+	for _, key := range keys[c.opts.MaxKeys-c.opts.MaxKeys/10:] {
+		delete(c.cells, key)
+	}
+}
+
+func (c *Counter) sortedKeys() []string {
+	keys := make([]string, 0, len(c.cells))
+	for key := range c.cells {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Len is the number of keys.
+func (c *Counter) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.cells)
+}
+
+// Table is the popularity as of now.
+func (c *Counter) Table(now time.Time) *Table {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &Table{at: now.UnixMilli(), entries: make([]Entry, 0, len(c.cells))}
+	long, short := c.long.fade(t.at), c.short.fade(t.at)
+	var longSum, shortSum float64
+	for _, key := range c.sortedKeys() { // sorted: sums must not depend on the map's order
+		e := c.cells[key]
+		entry := Entry{Key: key, Weight: e.long * long, recent: e.short * short}
+		longSum += entry.Weight
+		shortSum += entry.recent
+		t.entries = append(t.entries, entry)
+	}
+	for n := range t.entries {
+		t.entries[n].Trend = trend(&t.entries[n], longSum, shortSum)
+	}
+	t.order()
+	return t
+}
+
+// fade is what sums relative to the landmark are multiplied with at time t.
+func (k *clock) fade(t int64) float64 {
+	if !k.set {
+		return 0
+	}
+	return math.Exp2(float64(k.landmark-t) / k.halfLife)
+}
+
+// minRecent is how much must have happened lately before a key can trend: one
+// visitor is not a trend.
+const minRecent = 2
+
+// trend says by how many standard errors a key's recent share is above its
+// usual one; 0 for nothing unusual. Comparing shares keeps the evening from
+// making everything trend.
+func trend(e *Entry, longSum, shortSum float64) float64 {
+	if e.recent < minRecent || longSum <= 0 {
+		return 0
+	}
+	expected := e.Weight / longSum * shortSum
+	return math.Max(0, (e.recent-expected)/math.Sqrt(expected+1))
+}

@@ -1,0 +1,244 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/nextbest/nextbest/session/event"
+)
+
+// Claim is a batch's hold on its events from the moment they are found new
+// until they are stored or given up. While it is held no other batch takes the
+// same events, and the session stays in memory. End it with Stored or Failed.
+type Claim struct {
+	Records    []event.Record // those that are new, in the given slice
+	Duplicates int            // those that were not
+	Today      int            // events of the session on this day before these
+
+	s      *Sessions
+	place  Place
+	ids    idSet
+	live   *live
+	folded bool
+	done   chan struct{} // made by the first who waits
+}
+
+// Summary names a session in an answer.
+type Summary struct {
+	SessionID   string
+	Events      int
+	LastEventID string
+}
+
+// Begin finds the new events of a batch among recs, which it reorders in
+// place, and claims them. With wait, a copy that another batch is storing is
+// waited for, because only a stored event may be acknowledged, and a session
+// that cannot be read is an error. Without, such copies count as duplicates
+// and are folded at once, and an unreadable store makes a claim on what memory
+// has, returned together with the error.
+func (s *Sessions) Begin(ctx context.Context, p Place, recs []event.Record, wait bool) (*Claim, error) {
+	now := s.cfg.Now()
+	read := false
+	var failure error
+	for {
+		c, held := s.tryBegin(p, recs, now, read, wait)
+		switch {
+		case c != nil:
+			return c, failure
+		case held != nil:
+			select {
+			case <-held:
+			case <-ctx.Done():
+				return nil, unavailable(ctx.Err())
+			}
+		default:
+			read = true
+			if failure = s.loadSession(ctx, p.Key); failure != nil && wait {
+				return nil, failure
+			}
+		}
+	}
+}
+
+// tryBegin claims under the shard's lock. It returns neither a claim nor
+// something to wait for when the session must be read first.
+func (s *Sessions) tryBegin(p Place, recs []event.Record, now time.Time, read, wait bool) (*Claim, <-chan struct{}) {
+	sh := s.shard(p.Key.Site, p.Key.Visitor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	l := sh.sessions.get(p.Key)
+	if !read && (l == nil || !l.hydrated || s.behind(l, recs, now)) {
+		return nil, nil
+	}
+	if l == nil {
+		l = sh.session(p.Key, now.UnixMilli())
+	}
+	if wait {
+		for i := range recs {
+			if c := l.claimOf(s.hash(recs[i].ID)); c != nil {
+				return nil, c.wait()
+			}
+		}
+	}
+	c := &Claim{s: s, place: p, live: l, Today: l.eventsOn(now.UnixMilli())}
+	c.take(recs)
+	l.usedAt = now.UnixMilli()
+	l.claims = append(l.claims, c)
+	if v := sh.visitors.get(visitorKey{p.Key.Site, p.Key.Visitor}); v != nil {
+		v.claims++
+	}
+	return c, nil
+}
+
+// behind reports that another node may have events of this session: the
+// client's numbers leave a gap, or only a look at all ids can tell whether an
+// event without a time of its own is a retry.
+func (s *Sessions) behind(l *live, recs []event.Record, now time.Time) bool {
+	first, receipt := uint32(0), false
+	for i := range recs {
+		r := &recs[i]
+		if l.ids.has(s.hash(r.ID)) {
+			continue
+		}
+		if r.Seq > 0 && (first == 0 || r.Seq < first) {
+			first = r.Seq
+		}
+		receipt = receipt || (!r.IDMade && r.ReceiptTS())
+	}
+	return first > l.seq+1 || (receipt && s.stale(l.readAt, now))
+}
+
+// take moves the new events to the front of recs and claims them.
+func (c *Claim) take(recs []event.Record) {
+	n := 0
+	for i := range recs {
+		h := c.s.hash(recs[i].ID)
+		known := c.live.ids.has(h) && (c.live.unstored == nil || !c.live.unstored.has(h))
+		if !known {
+			if other := c.live.claimOf(h); other != nil {
+				c.live.fold(&recs[i], h)
+				known = true
+			}
+		}
+		if known || !c.ids.add(h) {
+			continue
+		}
+		if n != i {
+			recs[n], recs[i] = recs[i], recs[n]
+		}
+		n++
+	}
+	c.Records, c.Duplicates = recs[:n], len(recs)-n
+}
+
+// claimOf is the claim that holds an event.
+func (l *live) claimOf(h uint64) *Claim {
+	for _, c := range l.claims {
+		if c.ids.has(h) {
+			return c
+		}
+	}
+	return nil
+}
+
+// wait is closed when the claim ends. The caller holds the shard's lock.
+func (c *Claim) wait() <-chan struct{} {
+	if c.done == nil {
+		c.done = make(chan struct{})
+	}
+	return c.done
+}
+
+// Fold makes the session show the events before they are stored.
+func (c *Claim) Fold() Summary {
+	sh := c.s.shard(c.place.Key.Site, c.place.Key.Visitor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c.fold()
+	return c.summary()
+}
+
+// Stored folds the events, if Fold has not, and ends the claim.
+func (c *Claim) Stored() Summary {
+	sh := c.s.shard(c.place.Key.Site, c.place.Key.Visitor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	c.fold()
+	if c.live.unstored != nil {
+		for i := range c.Records {
+			c.live.settle(c.s.hash(c.Records[i].ID))
+		}
+	}
+	if v := sh.visitors.get(visitorKey{c.place.Key.Site, c.place.Key.Visitor}); v != nil && c.place.Store {
+		v.storedAt = max(v.storedAt, c.place.Visitor.SessionAt)
+		same := v.Session == c.place.Visitor.Session && v.UserID == c.place.Visitor.UserID &&
+			v.Proven == c.place.Visitor.Proven && v.Epoch == c.place.Visitor.Epoch
+		// Writes may overtake each other: a row that is out of date by now may
+		// lie over the right one, which is then written again with the next event.
+		v.changed = !same
+	}
+	c.end(sh)
+	return c.summary()
+}
+
+// Failed ends the claim of events that were not stored. Those that the session
+// shows already stay in it, and are stored when they are sent again.
+func (c *Claim) Failed() {
+	sh := c.s.shard(c.place.Key.Site, c.place.Key.Visitor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for i := range c.Records {
+		h := c.s.hash(c.Records[i].ID)
+		if !c.live.ids.has(h) {
+			continue
+		}
+		if c.live.unstored == nil {
+			c.live.unstored = new(idSet)
+		}
+		c.live.unstored.add(h)
+	}
+	c.end(sh)
+}
+
+// Gone reports that the visitor was erased since: the events must not be
+// stored any more.
+func (c *Claim) Gone() bool {
+	sh := c.s.shard(c.place.Key.Site, c.place.Key.Visitor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return c.live.gone
+}
+
+func (c *Claim) fold() {
+	if c.folded {
+		return
+	}
+	c.folded = true
+	for i := range c.Records {
+		c.live.fold(&c.Records[i], c.s.hash(c.Records[i].ID))
+	}
+}
+
+func (c *Claim) summary() Summary {
+	return Summary{SessionID: c.place.SessionID, Events: c.live.events(), LastEventID: c.live.lastID}
+}
+
+func (c *Claim) end(sh *shard) {
+	for i, other := range c.live.claims {
+		if other == c {
+			last := len(c.live.claims) - 1
+			c.live.claims[i], c.live.claims[last] = c.live.claims[last], nil
+			c.live.claims = c.live.claims[:last]
+			if last == 0 {
+				c.live.claims = nil
+			}
+			break
+		}
+	}
+	if v := sh.visitors.get(visitorKey{c.place.Key.Site, c.place.Key.Visitor}); v != nil && v.claims > 0 {
+		v.claims--
+	}
+	if c.done != nil {
+		close(c.done)
+	}
+}
