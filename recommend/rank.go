@@ -73,9 +73,15 @@ func insert(list []ranked, r ranked, most int) []ranked {
 func (c *scratch) merchandise(limit int) {
 	c.placed, c.top = c.placed[:0], c.top[:0]
 	if !c.rules.Arranges() {
+		least := 0.0 // score of the last place once all are taken
 		for i := range c.cands {
-			if x := &c.cands[i]; x.drop == kept {
-				c.top = insert(c.top, ranked{score: x.score, variant: x.variant, cand: int32(i)}, limit)
+			x := &c.cands[i]
+			if x.drop != kept || x.score < least {
+				continue
+			}
+			c.top = insert(c.top, ranked{score: x.score, variant: x.variant, cand: int32(i)}, limit)
+			if len(c.top) == limit {
+				least = c.top[limit-1].score
 			}
 		}
 		c.place()
@@ -95,11 +101,14 @@ func (c *scratch) merchandise(limit int) {
 }
 
 func (c *scratch) place() {
+	named := c.rules.NamesSources()
 	for n, r := range c.top {
 		x := &c.cands[r.cand]
-		c.placed = append(c.placed, merch.Placed{
-			Index: int(r.cand), Group: x.group, Variant: x.variant, From: n + 1, Sources: c.slotSources(x),
-		})
+		p := merch.Placed{Index: int(r.cand), Group: x.group, Variant: x.variant, From: n + 1}
+		if named {
+			p.Sources = c.slotSources(x)
+		}
+		c.placed = append(c.placed, p)
 	}
 }
 

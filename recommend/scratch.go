@@ -371,8 +371,12 @@ func (c *scratch) touch(g uint32, from source) *cand {
 // choose is the best variant of a group that may be shown, or why none may:
 // the most popular, ties by item id.
 func (c *scratch) choose(g uint32) (uint32, drop) {
+	members := c.st.snap.Members(g)
+	if len(members) == 1 {
+		return members[0], c.check(members[0])
+	}
 	best, why := uint32(catalog.None), dropUnavailable
-	for _, v := range c.st.snap.Members(g) {
+	for _, v := range members {
 		d := c.check(v)
 		if d != kept {
 			if best == catalog.None {

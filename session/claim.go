@@ -37,75 +37,106 @@ type Summary struct {
 // and are folded at once, and an unreadable store makes a claim on what memory
 // has, returned together with the error.
 func (s *Sessions) Begin(ctx context.Context, p Place, recs []event.Record, wait bool) (*Claim, error) {
-	now := s.cfg.Now()
-	read := false
+	b := beginning{place: p, recs: recs, now: s.cfg.Now(), wait: wait}
 	var failure error
 	for {
-		c, held := s.tryBegin(p, recs, now, read, wait)
+		c, because := s.tryBegin(&b)
 		switch {
 		case c != nil:
 			return c, failure
-		case held != nil:
+		case b.held != nil:
 			select {
-			case <-held:
+			case <-b.held:
 			case <-ctx.Done():
 				return nil, unavailable(ctx.Err())
 			}
 		default:
-			read = true
-			if failure = s.loadSession(ctx, p.Key); failure != nil && wait {
-				return nil, failure
+			if err := s.loadSession(ctx, p.Key, because); err != nil {
+				if wait {
+					return nil, err
+				}
+				failure = err
 			}
 		}
 	}
 }
 
-// tryBegin claims under the shard's lock. It returns neither a claim nor
-// something to wait for when the session must be read first.
-func (s *Sessions) tryBegin(p Place, recs []event.Record, now time.Time, read, wait bool) (*Claim, <-chan struct{}) {
+// beginning is one call of Begin.
+type beginning struct {
+	place  Place
+	recs   []event.Record
+	now    time.Time
+	wait   bool
+	loaded bool            // the session was read, or it failed
+	caught bool            // the same for what other nodes may have
+	held   <-chan struct{} // of a claim to wait for
+}
+
+// tryBegin claims under the shard's lock. Without a claim and without one to
+// wait for, the session must be read first, and because says for what.
+func (s *Sessions) tryBegin(b *beginning) (c *Claim, because string) {
+	p := b.place
+	b.held = nil
 	sh := s.shard(p.Key.Site, p.Key.Visitor)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	l := sh.sessions.get(p.Key)
-	if !read && (l == nil || !l.hydrated || s.behind(l, recs, now)) {
-		return nil, nil
+	if !b.loaded && (l == nil || !l.hydrated) {
+		b.loaded = true
+		return nil, ""
 	}
 	if l == nil {
-		l = sh.session(p.Key, now.UnixMilli())
+		l = sh.session(p.Key, b.now.UnixMilli())
 	}
-	if wait {
-		for i := range recs {
-			if c := l.claimOf(s.hash(recs[i].ID)); c != nil {
-				return nil, c.wait()
+	if !b.caught {
+		b.caught = true
+		if because := s.behind(l, b.recs, b.now); because != "" {
+			return nil, because
+		}
+	}
+	if b.wait {
+		for i := range b.recs {
+			if c := l.claimOf(s.hash(b.recs[i].ID)); c != nil {
+				b.held = c.wait()
+				return nil, ""
 			}
 		}
 	}
-	c := &Claim{s: s, place: p, live: l, Today: l.eventsOn(now.UnixMilli())}
-	c.take(recs)
-	l.usedAt = now.UnixMilli()
+	c = &Claim{s: s, place: p, live: l, Today: l.eventsOn(b.now.UnixMilli())}
+	c.take(b.recs)
+	l.usedAt = b.now.UnixMilli()
 	l.claims = append(l.claims, c)
 	if v := sh.visitors.get(visitorKey{p.Key.Site, p.Key.Visitor}); v != nil {
 		v.claims++
 	}
-	return c, nil
+	return c, ""
 }
 
-// behind reports that another node may have events of this session: the
-// client's numbers leave a gap, or only a look at all ids can tell whether an
-// event without a time of its own is a retry.
-func (s *Sessions) behind(l *live, recs []event.Record, now time.Time) bool {
-	first, receipt := uint32(0), false
+// behind names the event for which the store must be read again, because
+// another node may have events of this session: the client's numbers leave a
+// gap before it, or it has no time of its own, so that only a look at all ids
+// can tell whether it is a retry. "" when nothing is missing.
+func (s *Sessions) behind(l *live, recs []event.Record, now time.Time) string {
+	var first, receipt *event.Record
 	for i := range recs {
 		r := &recs[i]
 		if l.ids.has(s.hash(r.ID)) {
 			continue
 		}
-		if r.Seq > 0 && (first == 0 || r.Seq < first) {
-			first = r.Seq
+		if r.Seq > 0 && (first == nil || r.Seq < first.Seq) {
+			first = r
 		}
-		receipt = receipt || (!r.IDMade && r.ReceiptTS())
+		if !r.IDMade && r.ReceiptTS() {
+			receipt = r
+		}
 	}
-	return first > l.seq+1 || (receipt && s.stale(l.readAt, now))
+	switch {
+	case first != nil && first.Seq > l.seq+1:
+		return first.ID
+	case receipt != nil && s.stale(l.readAt, now):
+		return receipt.ID
+	}
+	return ""
 }
 
 // take moves the new events to the front of recs and claims them.

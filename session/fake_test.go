@@ -26,6 +26,7 @@ type source struct {
 	fails    error
 	reads    int
 	hold     chan struct{} // reads wait for it, when set
+	late     func()        // called once, between a session's read and its answer
 }
 
 func newSource() *source {
@@ -75,8 +76,18 @@ func (s *source) SessionEvents(_ context.Context, key session.Key, limit int) ([
 	if err := s.begin(); err != nil {
 		return nil, nil, err
 	}
+	recs, ids, late := s.session(key, limit)
+	if late != nil {
+		late()
+	}
+	return recs, ids, nil
+}
+
+func (s *source) session(key session.Key, limit int) ([]event.Record, []string, func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	late := s.late
+	s.late = nil
 	var recs []event.Record
 	var ids []string
 	for _, r := range s.rows[key] {
@@ -86,7 +97,7 @@ func (s *source) SessionEvents(_ context.Context, key session.Key, limit int) ([
 	slices.SortFunc(recs, func(a, b event.Record) int {
 		return -cmp.Or(cmp.Compare(a.TS, b.TS), cmp.Compare(a.ID, b.ID))
 	})
-	return recs[:min(limit, len(recs))], ids, nil
+	return recs[:min(limit, len(recs))], ids, late
 }
 
 func (s *source) Visitor(_ context.Context, site, id string) (session.Visitor, error) {

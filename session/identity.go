@@ -122,7 +122,7 @@ func (s *Sessions) Locate(ctx context.Context, who Who, now time.Time) (Place, e
 	var err error
 	if v := sh.visitors.get(visitorKey{n.site, n.visitor}); v == nil || s.stale(v.readAt, now) {
 		sh.mu.Unlock()
-		err = s.loadVisitor(ctx, n.site, n.visitor)
+		err = s.loadVisitor(ctx, n.site, n.visitor, "")
 		sh.mu.Lock()
 	}
 	defer sh.mu.Unlock()

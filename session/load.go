@@ -28,6 +28,11 @@ func (s *Sessions) stale(readAt int64, now time.Time) bool {
 // shared runs one read of the store for all who ask for the same thing at the
 // same time. It has a deadline of its own: the first caller may give up
 // without failing the others.
+//
+// One who looks for something that was stored just now must not join a read
+// that began before. Such a reader passes what it looks for as `because`: it
+// shares only with those who look for the same, and always reads. Without, a
+// copy that somebody else has read meanwhile will do.
 func (s *Sessions) shared(ctx context.Context, name string, read func(context.Context) error) error {
 	done := s.loads.DoChan(name, func() (_ any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.LoadTimeout)
@@ -55,10 +60,16 @@ func unavailable(cause error) error {
 }
 
 // loadVisitor reads the visitor's row and merges it into memory.
-func (s *Sessions) loadVisitor(ctx context.Context, site, id string) error {
-	return s.shared(ctx, "v\x00"+site+"\x00"+id, func(ctx context.Context) error {
+func (s *Sessions) loadVisitor(ctx context.Context, site, id, because string) error {
+	return s.shared(ctx, "v\x00"+site+"\x00"+id+"\x00"+because, func(ctx context.Context) error {
 		sh := s.shard(site, id)
-		forgets := sh.generation()
+		forgets, have := sh.before(func() bool {
+			v := sh.visitors.get(visitorKey{site, id})
+			return v != nil && !s.stale(v.readAt, s.cfg.Now())
+		})
+		if have && because == "" {
+			return nil
+		}
 		row, err := s.cfg.Source.Visitor(ctx, site, id)
 		if err != nil {
 			return fmt.Errorf("read the visitor: %w", err)
@@ -81,10 +92,16 @@ func (s *Sessions) loadVisitor(ctx context.Context, site, id string) error {
 }
 
 // loadSession reads the session's events and merges them into memory.
-func (s *Sessions) loadSession(ctx context.Context, key Key) error {
-	return s.shared(ctx, "s\x00"+key.Site+"\x00"+key.Visitor+"\x00"+key.Session, func(ctx context.Context) error {
+func (s *Sessions) loadSession(ctx context.Context, key Key, because string) error {
+	return s.shared(ctx, "s\x00"+key.Site+"\x00"+key.Visitor+"\x00"+key.Session+"\x00"+because, func(ctx context.Context) error {
 		sh := s.shard(key.Site, key.Visitor)
-		forgets := sh.generation()
+		forgets, have := sh.before(func() bool {
+			l := sh.sessions.get(key)
+			return l != nil && l.hydrated && !s.stale(l.readAt, s.cfg.Now())
+		})
+		if have && because == "" {
+			return nil
+		}
 		started := s.cfg.Now()
 		records, ids, err := s.cfg.Source.SessionEvents(ctx, key, rehydrateLimit)
 		if err != nil {
@@ -127,8 +144,10 @@ func (l *live) settle(h uint64) {
 	}
 }
 
-func (sh *shard) generation() uint64 {
+// before is what to know when a read begins: how many erasures there were, and
+// whether memory has it by now.
+func (sh *shard) before(look func() bool) (forgets uint64, have bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.forgets
+	return sh.forgets, look()
 }

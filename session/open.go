@@ -14,6 +14,7 @@ const (
 	needVisitor need = 1 << iota // the visitor's row
 	needSession                  // the session's events
 	needAfter                    // the event named by `after`: read again
+	needRunning                  // the visitor's row again: the session may be new
 	needClaim                    // that event is on its way to the store: wait
 )
 
@@ -69,7 +70,11 @@ func (o *opening) reflected() bool { return o.tried&needAfter == 0 }
 func (s *Sessions) provide(ctx context.Context, o *opening, missing need) error {
 	switch missing {
 	case needVisitor:
-		return s.loadVisitor(ctx, o.site, o.visitor)
+		return s.loadVisitor(ctx, o.site, o.visitor, "")
+	case needRunning:
+		return s.loadVisitor(ctx, o.site, o.visitor, o.after)
+	case needAfter:
+		return s.loadSession(ctx, o.view.Key, o.after)
 	case needClaim:
 		select {
 		case <-o.wait:
@@ -78,7 +83,7 @@ func (s *Sessions) provide(ctx context.Context, o *opening, missing need) error 
 			return unavailable(ctx.Err())
 		}
 	}
-	return s.loadSession(ctx, o.view.Key)
+	return s.loadSession(ctx, o.view.Key, "")
 }
 
 // tryOpen fills the view from memory, under the shard's lock alone, or says
@@ -153,12 +158,11 @@ func (o *opening) lookFor(l *live, h uint64) need {
 			return needClaim
 		}
 	}
-	fresh := o.tried&needSession != 0 || l == nil
 	switch {
-	case l == nil && o.session == "" && o.tried&needVisitor == 0:
-		return needVisitor // another node may have begun the session
-	case !fresh && o.tried&needAfter == 0:
+	case l != nil && o.tried&needAfter == 0:
 		return needAfter
+	case o.session == "" && o.tried&needRunning == 0:
+		return needRunning // another node may have begun a session
 	}
 	o.tried |= needAfter
 	return 0

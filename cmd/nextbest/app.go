@@ -22,6 +22,7 @@ import (
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 	"github.com/nextbest/nextbest/store"
+	"github.com/nextbest/nextbest/store/cached"
 	"github.com/nextbest/nextbest/store/embedded"
 	"github.com/nextbest/nextbest/store/memory"
 )
@@ -106,7 +107,7 @@ func (a *app) open(ctx context.Context) error {
 // openStore opens the configured backend behind the profile cache.
 func openStore(f storeFlags) (store.Store, error) {
 	if f.Store == "memory" {
-		return memory.New(), nil
+		return cached.New(memory.New(), cached.Options{})
 	}
 	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
@@ -119,7 +120,7 @@ func openStore(f storeFlags) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return db, nil
+	return cached.New(db, cached.Options{})
 }
 
 func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {

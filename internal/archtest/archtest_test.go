@@ -115,6 +115,7 @@ var word = regexp.MustCompile("a")
 var weights = map[string]int{"a": 1}
 var computed = table()
 var _ error = (*own)(nil)
+func drop() { _ = errGone.Error() }
 var magic = []byte("NB")
 var spare = sync.Pool{New: func() any { return new(int) }}
 func table() []int { weights := map[string]int{}; weights["b"] = 2; return nil }

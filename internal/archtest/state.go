@@ -163,7 +163,7 @@ func (t *Tree) assignments(f *File, vars map[string]bool) []Finding {
 		own := declared(fn)
 		ast.Inspect(fn.Body, func(n ast.Node) bool {
 			for _, e := range changed(n) {
-				if id := root(e); id != nil && vars[id.Name] && !own[id.Name] {
+				if id := root(e); id != nil && id.Name != "_" && vars[id.Name] && !own[id.Name] {
 					found = append(found, t.at("state", e.Pos(), "package variable %s is changed", id.Name))
 				}
 			}

@@ -236,10 +236,15 @@ func (d *queryInput) refuse(code, pointer, detail string) {
 
 // syntaxFault turns an error of the parser into one for the caller.
 func syntaxFault(err error) error {
+	if err == nil {
+		return nil // the usual case: apart from what allocates
+	}
+	return wordSyntax(err)
+}
+
+func wordSyntax(err error) error {
 	var at *jsontext.SyntacticError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &at) && errors.Is(err, jsontext.ErrDuplicateName):
 		return badRequest("duplicate_key", "an object holds one name twice; send each name once").
 			At(string(at.JSONPointer), "duplicate name")

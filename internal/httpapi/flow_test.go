@@ -383,6 +383,9 @@ func TestExtraRoutes(t *testing.T) {
 	if got := r.call("HEAD", "/page", ""); got.status != 200 || got.body != "" {
 		t.Errorf("HEAD: %+v", got)
 	}
+	if got := r.call("POST", "/demo/a", strings.Repeat("x", limitExtra+1)); got.status != 413 {
+		t.Errorf("a body over the limit: %d", got.status)
+	}
 	body := strings.Repeat("x", 100_000)
 	for range 2 { // on one connection: the body must have been read to its end
 		if got := r.call("POST", "/demo/a/b", body); got.status != 200 || got.body != body {

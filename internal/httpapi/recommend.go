@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -119,18 +120,14 @@ func (c *call) bodyKey(decoded string, content error) []byte {
 // checkType lets JSON through under the names that browsers send without a
 // preflight; a missing type counts as JSON.
 func (c *call) checkType() error {
-	t := string(c.rc.Request.Header.ContentType())
-	if i := strings.IndexByte(t, ';'); i >= 0 {
+	t := c.rc.Request.Header.ContentType()
+	if i := bytes.IndexByte(t, ';'); i >= 0 {
 		t = t[:i]
 	}
-	switch t = strings.TrimSpace(t); t {
-	case "", typeJSON, "text/plain":
+	if t = bytes.TrimSpace(t); len(t) == 0 || asciiEqual(t, typeJSON) || asciiEqual(t, "text/plain") {
 		return nil
 	}
-	if t = strings.ToLower(t); t == typeJSON || t == "text/plain" {
-		return nil
-	}
-	return withStatus(fault.Invalidf("unsupported_media_type", "Content-Type %s is not understood; send application/json or text/plain", printable(t)),
+	return withStatus(fault.Invalidf("unsupported_media_type", "Content-Type %s is not understood; send application/json or text/plain", printable(string(t))),
 		http.StatusUnsupportedMediaType)
 }
 

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/valyala/fasthttp"
 
 	"github.com/nextbest/nextbest/internal/fault"
@@ -93,22 +91,6 @@ func (s *Server) answer(c *call) {
 	c.open()
 	if err := c.route.handle(c); err != nil {
 		c.refuse(err)
-	}
-}
-
-// registerExtra serves another package's handler as it is.
-func (s *Server) registerExtra(r Route) {
-	serve := adaptor.HTTPHandler(r.Handler)
-	named := &route{name: r.Path, method: r.Method}
-	handler := func(f *fiber.Ctx) error {
-		if c, ok := f.Context().UserValue(callKey).(*call); ok {
-			c.fiber, c.route, c.bodyDone = f, named, true // net/http's body reader has read it
-		}
-		return serve(f)
-	}
-	s.app.Add(r.Method, r.Path, handler)
-	if r.Method == fiber.MethodGet {
-		s.app.Add(fiber.MethodHead, r.Path, handler)
 	}
 }
 
@@ -201,6 +183,3 @@ func (l *lane) enter() bool {
 }
 
 func (l *lane) leave() { l.busy.Add(-1) }
-
-// background is the parent of every request's context.
-func background() context.Context { return context.Background() }

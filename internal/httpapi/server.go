@@ -65,9 +65,11 @@ type KeyStore interface {
 }
 
 // Route is a further route on the public listener, of another package: the
-// demo's page, the SDK's file. It is served as it is, without a key.
+// demo's page, the SDK's file. It is served as it is, without a key; request
+// and answer are held in memory.
 type Route struct {
-	Method, Path string // Fiber's path syntax: "/sdk/v1/nextbest.js", "/demo/*"
+	Method, Path string // Fiber's path syntax: "/sdk/v1/nextbest.js", "/demo/*"; a GET answers HEAD too
+	Limit        int    // bytes of the request's body; 0 means 1 MiB
 	Handler      http.Handler
 }
 

@@ -93,20 +93,20 @@ func (m *meters) end(c *call, status int) {
 	if r == nil {
 		r = &m.strays
 	}
-	m.duration.Record(background(), time.Since(c.start).Seconds(), r.labels.of(r.name, i, status)...)
+	m.duration.Record(context.Background(), time.Since(c.start).Seconds(), r.labels.of(r.name, i, status)...)
 }
 
 // problem counts a refusal. Codes are ours, so their number is bounded.
 func (m *meters) problem(code string) {
 	if m.on {
-		m.problems.Add(background(), 1, metric.WithAttributes(attribute.String("code", code)))
+		m.problems.Add(context.Background(), 1, metric.WithAttributes(attribute.String("code", code)))
 	}
 }
 
 // ignored counts unknown fields.
 func (m *meters) ignored(r *route, n int) {
 	if m.on && n > 0 {
-		m.unknown.Add(background(), int64(n), metric.WithAttributes(semconv.HTTPRoute(r.name)))
+		m.unknown.Add(context.Background(), int64(n), metric.WithAttributes(semconv.HTTPRoute(r.name)))
 	}
 }
 
@@ -180,7 +180,7 @@ func (h carrier) Keys() []string { return []string{"traceparent", "tracestate"} 
 
 // start makes the context that the request's own derives from.
 func (s *spans) start(c *call) context.Context {
-	ctx := background()
+	ctx := context.Background()
 	if len(c.header("Traceparent")) > 0 {
 		ctx = s.read.Extract(ctx, carrier{c})
 	}

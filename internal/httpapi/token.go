@@ -35,10 +35,12 @@ type Signer struct {
 	macs sync.Pool // *mac
 }
 
-// mac is a keyed hash and the place for its sum.
+// mac is a keyed hash with its working memory.
 type mac struct {
 	hash hash.Hash
 	sum  [sha256.Size]byte
+	buf  []byte // what is signed
+	site []byte // for whom
 }
 
 // newSigner makes a signer; without a secret it draws one.
@@ -63,16 +65,16 @@ func NewSigner(secret []byte) *Signer {
 // Sign appends the recommendation id of a token: at most 128 characters that
 // need no escaping anywhere.
 func (s *Signer) Sign(dst []byte, site string, t Token) []byte {
-	var buf [maxTokenBytes]byte
+	m := s.macs.Get().(*mac)
+	defer s.macs.Put(m)
 	name := t.Placement[:min(len(t.Placement), tokenName)]
-	b := append(buf[:0], tokenVersion, byte(len(name)))
+	b := append(m.buf[:0], tokenVersion, byte(len(name)))
 	b = append(b, name...)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.Time))
 	b = binary.BigEndian.AppendUint64(b, t.Versions)
 	b = binary.BigEndian.AppendUint64(b, t.Random)
-	m := s.macs.Get().(*mac)
 	b = append(b, m.of(site, b)...)
-	s.macs.Put(m)
+	m.buf = b
 	return base64.RawURLEncoding.AppendEncode(dst, b)
 }
 
@@ -107,12 +109,13 @@ func (s *Signer) Verify(site, id string) (Token, bool) {
 	}, true
 }
 
-// of is the shortened sum over site and content.
+// of is the shortened sum over content and site. The content says how long it
+// is, so the two cannot run into each other.
 func (m *mac) of(site string, b []byte) []byte {
 	m.hash.Reset()
-	_, _ = io.WriteString(m.hash, site) // a hash never fails to write
-	_, _ = m.hash.Write([]byte{0})
-	_, _ = m.hash.Write(b)
+	_, _ = m.hash.Write(b) // a hash never fails to write
+	m.site = append(m.site[:0], site...)
+	_, _ = m.hash.Write(m.site)
 	return m.hash.Sum(m.sum[:0])[:tokenMAC]
 }
 

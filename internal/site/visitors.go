@@ -57,17 +57,23 @@ func (s *Site) sessionView(ctx context.Context, v *session.View) (*SessionView, 
 	return out, nil
 }
 
-// EraseVisitor removes a visitor from memory and store. Events that were made
-// before it and come late do not bring the visitor back.
+// EraseVisitor removes a visitor from memory and store, also what came without
+// lasting consent today or yesterday. Events that were made before it and come
+// late do not bring the visitor back.
 func (s *Site) EraseVisitor(ctx context.Context, id string) (Receipt, error) {
 	at := s.cfg.Now()
-	s.cfg.Sessions.Forget(s.cfg.Name, id)
-	if err := s.cfg.Store.EraseVisitor(ctx, s.cfg.Name, id, at); err != nil {
-		return Receipt{}, unavailable("the visitor was not erased completely; send it again", err)
+	ids := [...]string{
+		id,
+		s.cfg.Sessions.Pseudonym(s.cfg.Name, id, at),
+		s.cfg.Sessions.Pseudonym(s.cfg.Name, id, at.Add(-24*time.Hour)),
 	}
-	// An event that was on its way while the store erased may have made the
-	// session again in memory.
-	s.cfg.Sessions.Forget(s.cfg.Name, id)
+	for _, id := range ids {
+		if err := s.cfg.Store.EraseVisitor(ctx, s.cfg.Name, id, at); err != nil {
+			return Receipt{}, unavailable("the visitor was not erased completely; send it again", err)
+		}
+		// After the store, so that nothing is read back from it in between.
+		s.cfg.Sessions.Forget(s.cfg.Name, id)
+	}
 	return Receipt{VisitorID: id, ErasedAt: stamp(at.UnixMilli()), ReceiptID: s.cfg.NewID()}, nil
 }
 

@@ -38,7 +38,9 @@ type visitor struct {
 }
 
 func newVisitor(id string, r *rand.Rand) *visitor {
-	v := &visitor{id: id, quota: 20 + r.IntN(70), acked: map[string]int64{}, open: map[string]int64{}}
+	// A minute back, so that no ts lies in the future: the server would clamp it.
+	start := time.Now().Add(-time.Minute).UnixMilli()
+	v := &visitor{id: id, last: start, quota: 20 + r.IntN(70), acked: map[string]int64{}, open: map[string]int64{}}
 	if r.IntN(2) == 0 {
 		v.session = "session-" + id
 	}
@@ -62,7 +64,7 @@ func (v *visitor) next(r *rand.Rand) (batch []sent, again bool) {
 	}
 	kinds := [...]string{"view", "view", "click", "cart_add", "wish_add"}
 	for range 1 + r.IntN(10) {
-		v.last = max(v.last+1, time.Now().UnixMilli())
+		v.last++
 		v.made++
 		batch = append(batch, sent{
 			ID: v.id + "-" + strconv.Itoa(v.made), Kind: kinds[r.IntN(len(kinds))],

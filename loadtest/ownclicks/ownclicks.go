@@ -105,7 +105,7 @@ func (r *run) client(ctx context.Context, n, pairs int) {
 			r.note(func(p *Report) { p.Visitors++ })
 		}
 		v := visitors[rnd.IntN(len(visitors))]
-		r.pair(&conn, v, fmt.Sprintf("%s-e%d", v.id, i), r.o.Items[rnd.IntN(len(r.o.Items))])
+		r.pair(&conn, v, fmt.Sprintf("%s-e%06d", v.id, i), r.o.Items[rnd.IntN(len(r.o.Items))])
 	}
 }
 
@@ -129,7 +129,9 @@ type click struct {
 
 // pair sends a click, then asks.
 func (r *run) pair(conn *wire.Conn, v *visitor, eventID, item string) {
-	v.last = max(v.last+1, time.Now().UnixMilli())
+	// Never ahead of the clock, which the server would clamp: clicks of one
+	// millisecond are ordered by their ids.
+	v.last = max(v.last, time.Now().UnixMilli())
 	who := body{AnonymousID: v.id, SessionID: v.session, Consent: "full"}
 	send := who
 	send.Events = []click{{eventID, "click", item, v.last}}

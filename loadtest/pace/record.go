@@ -51,7 +51,8 @@ type recorder struct {
 
 	unsent atomic.Int64
 	counts [failed + 1]atomic.Int64
-	cpu    time.Duration
+	began  time.Time
+	cpu    time.Duration // used before began
 	mu     sync.Mutex
 	hist   map[string]*hdrhistogram.Histogram
 	late   *hdrhistogram.Histogram
@@ -66,7 +67,7 @@ func histogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(int64(time.Microsecond), int64(100*time.Second), 3)
 }
 
-func (r *recorder) startCPU() { r.cpu = cpuTime() }
+func (r *recorder) startCPU() { r.began, r.cpu = time.Now(), cpuTime() }
 
 func (r *recorder) counted(at time.Time) bool { return !at.Before(r.from) && at.Before(r.to) }
 
@@ -117,7 +118,7 @@ func (r *recorder) result(over time.Duration) Result {
 		Refused:   r.counts[refused].Load(), Errors: r.counts[failed].Load(),
 		Mismatches: r.counts[mismatch].Load(), Degraded: r.counts[degraded].Load(), Unsent: r.unsent.Load(),
 		LagP99:    micros(r.late.ValueAtQuantile(99)),
-		ClientCPU: (cpuTime() - r.cpu).Seconds() / r.to.Sub(r.from).Seconds(),
+		ClientCPU: (cpuTime() - r.cpu).Seconds() / time.Since(r.began).Seconds(),
 		Latency:   map[string]Latency{},
 	}
 	for i := range r.counts {

@@ -17,6 +17,8 @@ import (
 	"github.com/nextbest/nextbest/internal/dataset"
 	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/recommend/rows"
+	"github.com/nextbest/nextbest/session"
+	"github.com/nextbest/nextbest/session/event"
 )
 
 const (
@@ -325,29 +327,38 @@ func TestDescribeNamesEveryModelAndParameter(t *testing.T) {
 	}
 }
 
-// TestFileSessionsAreWholeSteps: a file's session is read as one step per
-// item, repeats included, newest first, as serving does for views.
-func TestFileSessionsAreWholeSteps(t *testing.T) {
-	test, err := dataset.ReadSessions(t.Context(), put(t, "test_sessions.txt", "a a b a\n"), dataset.SessionOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestPrefixesAreTheStepsOfServing: a prefix is what session.Steps, the
+// function that serves, makes of the same items as views.
+func TestPrefixesAreTheStepsOfServing(t *testing.T) {
+	const line = "a a b a c c b"
 	o := shopOptions(t)
 	o.Now = ticking()
 	model := trained(t, o)
+	test, err := dataset.ReadSessions(t.Context(), put(t, "test_sessions.txt", line), dataset.SessionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, _, err := o.check(); err != nil {
 		t.Fatal(err)
 	}
 	r := newReplay(&o, model, test)
-	var got []string
-	err = r.each(t.Context(), "x", func(steps []uint32, target uint32) {
-		var ids []string
-		for _, s := range steps {
-			ids = append(ids, model.Items().ID(s))
+	var entries []session.Entry
+	ids := strings.Fields(line)
+	n := 0
+	err = r.each(t.Context(), "score", func(steps []uint32, target uint32) {
+		entries = append(entries, session.Entry{Time: int64(n), ItemID: ids[n], Kind: event.View})
+		n++
+		want := session.Steps(nil, entries)
+		if len(steps) != len(want) || model.Items().ID(target) != ids[n] {
+			t.Fatalf("prefix %d: %d steps before item %d, want %d", n, len(steps), target, len(want))
 		}
-		got = append(got, strings.Join(ids, "")+">"+model.Items().ID(target))
+		for b := range steps {
+			if id := model.Items().ID(steps[b]); id != want[b].ItemID {
+				t.Errorf("prefix %d: step %d is %s, serving says %s", n, b, id, want[b].ItemID)
+			}
+		}
 	})
-	if err != nil || strings.Join(got, " ") != "baa>a aa>b a>a" {
-		t.Errorf("prefixes %v, error %v", got, err)
+	if err != nil || n != len(ids)-1 {
+		t.Errorf("%d prefixes, error %v; want %d", n, err, len(ids)-1)
 	}
 }

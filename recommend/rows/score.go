@@ -1,5 +1,7 @@
 package rows
 
+import "math"
+
 // Scored is a candidate and its score.
 type Scored struct {
 	Item  uint32
@@ -48,68 +50,49 @@ func (m *Model) Top(s *Scratch, k int, skip func(item uint32) bool, dst []Scored
 
 // Top is Model.Top: the order of item numbers is the order of ids.
 func (s *Scratch) Top(k int, skip func(item uint32) bool, dst []Scored) []Scored {
-	dst = dst[:0]
-	if k <= 0 {
-		return dst
-	}
+	best := s.best[:0]
+	worst := uint64(math.MaxUint32) // what does not beat it is no candidate: scores of 0 and below
 	for _, h := range s.touched {
 		e := s.table[h]
-		c := Scored{Item: e.key - 1, Score: e.val}
-		if !(c.Score > 0) || len(dst) == k && !better(c, dst[0]) {
+		key := rankKey(e.key-1, e.val)
+		if key <= worst || !(e.val > 0) || k <= 0 || skip != nil && skip(e.key-1) {
 			continue
 		}
-		if skip != nil && skip(c.Item) {
-			continue
-		}
-		if len(dst) < k {
-			dst = append(dst, c)
-			siftUp(dst)
-		} else {
-			dst[0] = c
-			siftDown(dst, 0)
+		best = insert(best, key, k)
+		if len(best) == k {
+			worst = best[k-1]
 		}
 	}
-	sortHeap(dst)
+	s.best = best
+	dst = dst[:0]
+	for _, key := range best {
+		dst = append(dst, Scored{Item: ^uint32(key), Score: math.Float32frombits(uint32(key >> 32))})
+	}
 	return dst
 }
 
-// better orders candidates: higher score first, then smaller id.
-func better(a, b Scored) bool {
-	return a.Score > b.Score || a.Score == b.Score && a.Item < b.Item
+// rankKey orders candidates with a score above 0 as whole numbers: the higher
+// score first (positive floats compare like their bits), then the smaller id.
+func rankKey(item uint32, score float32) uint64 {
+	return uint64(math.Float32bits(score))<<32 | uint64(^item)
 }
 
-// siftUp and siftDown keep the worst candidate at the heap's root.
-func siftUp(h []Scored) {
-	for n := len(h) - 1; n > 0; {
-		parent := (n - 1) / 2
-		if !better(h[parent], h[n]) {
-			return
-		}
-		h[parent], h[n] = h[n], h[parent]
-		n = parent
+// insert puts key into a list of at most k, largest first. Rows hold their
+// strongest entries first, so most keys belong near the end: a list that moves
+// a little memory beats a heap that must be sorted afterwards.
+func insert(list []uint64, key uint64, k int) []uint64 {
+	if len(list) < k {
+		list = append(list, key)
 	}
-}
-
-func siftDown(h []Scored, n int) {
-	for {
-		worst := n
-		for child := 2*n + 1; child <= 2*n+2 && child < len(h); child++ {
-			if better(h[worst], h[child]) {
-				worst = child
-			}
+	at, end := 0, len(list)-1
+	for at < end {
+		if middle := int(uint(at+end) / 2); list[middle] > key {
+			at = middle + 1
+		} else {
+			end = middle
 		}
-		if worst == n {
-			return
-		}
-		h[worst], h[n] = h[n], h[worst]
-		n = worst
 	}
-}
-
-// sortHeap turns the heap into a list with the best first.
-func sortHeap(h []Scored) {
-	for end := len(h) - 1; end > 0; end-- {
-		h[0], h[end] = h[end], h[0]
-		siftDown(h[:end], 0)
-	}
+	copy(list[at+1:], list[at:])
+	list[at] = key
+	return list
 }

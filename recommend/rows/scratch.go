@@ -7,6 +7,7 @@ package rows
 type Scratch struct {
 	table   []sum    // open addressing, a power of two, at most half full
 	touched []uint32 // slots in use, in the order of their first Add
+	best    []uint64 // the list of Top while it grows
 	shift   uint     // 32 - log2(len(table)): the hash is the product's top bits
 }
 

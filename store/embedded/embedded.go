@@ -34,6 +34,8 @@ const (
 	l0Stop       = 32
 	// Durability memory promises to lose at most a second.
 	flushEvery = 250 * time.Millisecond
+	// abandonAfter bounds the wait for a store that failed.
+	abandonAfter = 5 * time.Second
 )
 
 // Options tune a store. The zero value is right for production.
@@ -129,11 +131,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) pebble(lock *pebble.Lock, log pebble.Logger) *pebble.Options {
+func (o Options) pebble(lock *pebble.Lock, log logger) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          walFS(o.Files.fs, o.Durability),
 		Lock:                        lock,
 		Logger:                      log,
+		EventListener:               &pebble.EventListener{DataCorruption: log.damage},
 		CacheSize:                   o.CacheSize,
 		MemTableSize:                o.MemTableSize,
 		MemTableStopWritesThreshold: 4,
@@ -224,10 +227,25 @@ func (s *Store) Close() error {
 	close(s.stop)
 	<-s.done
 	if s.failed.Load() {
-		// Closing a pebble that gave up can wait for ever; its lock goes with the process.
+		s.abandon()
 		return fault.Unavailablef("store_failed", "the store had failed; what was acknowledged is recovered at the next start")
 	}
 	return errors.Join(s.guard("close", s.db.Close), s.lock.Close())
+}
+
+// abandon closes a pebble that gave up as far as it goes. It can wait for ever
+// for a lock that its panic left behind; then the process has to end it.
+func (s *Store) abandon() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		err := errors.Join(s.guard("close", s.db.Close), s.lock.Close())
+		s.logger.Error("closed the failed store", "error", err)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(abandonAfter):
+	}
 }
 
 // tick does what must happen without a caller.

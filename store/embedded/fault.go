@@ -79,3 +79,10 @@ func (l logger) Fatalf(format string, args ...any) {
 	l.s.failed.Store(true)
 	panic(fmt.Sprintf(format, args...))
 }
+
+// damage hears of damaged tables that pebble finds beside any call. Without it
+// pebble would end the process; so the reads that need them answer with errors
+// and the rest goes on.
+func (l logger) damage(info pebble.DataCorruptionInfo) {
+	l.s.logger.Error("stored data is damaged", "path", info.Path, "error", info.Details)
+}

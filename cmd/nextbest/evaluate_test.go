@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sessionFiles are a training and a test file of a little shop.
+func sessionFiles(t *testing.T) (train, test string) {
+	t.Helper()
+	dir := t.TempDir()
+	train, test = filepath.Join(dir, "train_sessions.txt"), filepath.Join(dir, "test_sessions.txt")
+	for path, body := range map[string]string{train: "a b\na b\na c\nb c\n", test: "a b\nb c\n"} {
+		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return train, test
+}
+
+func TestEvaluatePrintsOneJSONObject(t *testing.T) {
+	train, test := sessionFiles(t)
+	var out, errOut bytes.Buffer
+	args := []string{"evaluate", "--train", train, "--test", test, "--param", "a=.4", "--param", "delta=1", "--exclude", "current", "--json"}
+	if code := run(t.Context(), args, &out, &errOut); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errOut.String())
+	}
+	var report struct {
+		Model  string             `json:"model"`
+		N      int                `json:"n"`
+		HR     float64            `json:"hr"`
+		Params map[string]float64 `json:"params"`
+	}
+	dec := json.NewDecoder(&out)
+	if err := dec.Decode(&report); err != nil || dec.More() {
+		t.Fatalf("standard output is not one JSON object: %v", err)
+	}
+	if report.Model != "rows" || report.N != 2 || report.HR != 1 || report.Params["a"] != .4 || report.Params["delta"] != 1 {
+		t.Errorf("report %+v", report)
+	}
+}
+
+func TestEvaluatePrintsText(t *testing.T) {
+	train, test := sessionFiles(t)
+	var out, errOut bytes.Buffer
+	if code := run(t.Context(), []string{"evaluate", "--train", train, "--test", test, "--model", "pop"}, &out, &errOut); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errOut.String())
+	}
+	if !strings.Contains(out.String(), "hr           1.0000") || !strings.Contains(out.String(), "predictions  2") {
+		t.Errorf("printed\n%s", out.String())
+	}
+}
+
+func TestEvaluateExitCodes(t *testing.T) {
+	train, test := sessionFiles(t)
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"model":    {[]string{"--train", train, "--test", test, "--model", "magic"}, exitUsage, "rows, pop"},
+		"param":    {[]string{"--train", train, "--test", test, "--param", "k=1"}, exitUsage, "sw_days"},
+		"value":    {[]string{"--train", train, "--test", test, "--param", "a=9"}, exitUsage, "between 0 and 1"},
+		"exclude":  {[]string{"--train", train, "--test", test, "--exclude", "all"}, exitUsage, "current"},
+		"top":      {[]string{"--train", train, "--test", test, "--top", "0"}, exitUsage, "--top"},
+		"span":     {[]string{"--train", train, "--test", test, "--span-days", "0"}, exitUsage, "--span-days"},
+		"both":     {[]string{"--train", train, "--model-file", train, "--test", test}, exitUsage, "--model-file"},
+		"neither":  {[]string{"--test", test}, exitUsage, "either"},
+		"no test":  {[]string{"--train", train}, exitUsage, "--test"},
+		"no file":  {[]string{"--train", train + ".gone", "--test", test}, exitFailed, ".gone"},
+		"no model": {[]string{"--model-file", train, "--test", test}, exitFailed, "not a usable model file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errOut bytes.Buffer
+			code := run(t.Context(), append([]string{"evaluate"}, c.args...), &out, &errOut)
+			if code != c.code || !strings.Contains(errOut.String(), c.want) || out.Len() > 0 {
+				t.Errorf("exit code %d, error output %q, output %q; want %d and %q", code, errOut.String(), out.String(), c.code, c.want)
+			}
+		})
+	}
+}
+
+func TestEvaluateHelpNamesModelsAndParameters(t *testing.T) {
+	var out, errOut bytes.Buffer
+	run(t.Context(), []string{"evaluate", "--help"}, &out, &errOut)
+	for _, want := range []string{"rows:", "pop:", "sw_days", "_sessions.txt"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the help does not say %q:\n%s", want, out.String())
+		}
+	}
+}
