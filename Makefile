@@ -34,12 +34,12 @@ run: build ## the demo: a shop to click in, at the address it prints
 ## tests
 
 .PHONY: test
-test: test-go test-web test-docs test-proofs ## every test in its short form
+test: test-go test-web test-proofs ## every test in its short form
 
 .PHONY: test-go
-test-go: ## go vet and the Go tests
-	go vet ./... ./.ci/transcript
-	go test ./... ./.ci/transcript
+test-go: ## go vet and the Go tests; one runs what README.md shows
+	go vet ./...
+	go test ./...
 
 .PHONY: web
 web: ## install what the JavaScript packages need
@@ -50,11 +50,6 @@ test-web: build web ## JavaScript unit tests, and the pages in a real Chromium
 	.ci/web test
 	.ci/need 'chromium|chromium-browser|google-chrome' chromium
 	.ci/web browser
-
-.PHONY: test-docs
-test-docs: build ## run what README.md shows
-	.ci/need curl curl
-	go run ./.ci/transcript README.md
 
 bin/loadtest: FORCE
 	@CGO_ENABLED=0 go build -o bin/loadtest ./loadtest
@@ -110,7 +105,7 @@ fmt-fix: ## format the Go files
 .PHONY: lint
 lint: ## go vet and staticcheck
 	go vet ./...
-	go run $(STATICCHECK) ./... ./.ci/transcript
+	go run $(STATICCHECK) ./...
 
 .PHONY: assets
 assets: web ## build the web assets again and fail on a difference

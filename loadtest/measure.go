@@ -45,7 +45,7 @@ func runCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	if l, err = s.plan(sessions); err != nil {
 		return err
 	}
-	stop, err := s.start(ctx, sessions, &l, log)
+	stop, err := s.up(ctx, sessions, log, &l.Addr, &l.Key)
 	if err != nil {
 		return err
 	}
@@ -122,33 +122,6 @@ func (s *settings) plan(sessions *replay.Sessions) (pace.Load, error) {
 		return sessions.Cursor(s.seed+uint64(worker), name, 32)
 	}
 	return l, nil
-}
-
-// start trains and starts our own server, or attaches to a running one.
-func (s *settings) start(ctx context.Context, sessions *replay.Sessions, l *pace.Load, log io.Writer) (stop func() error, err error) {
-	if s.url != "" {
-		return s.up(ctx, &l.Addr, &l.Key)
-	}
-	server, remove, err := s.server(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	stop = func() error {
-		defer remove()
-		return server.Stop()
-	}
-	if s.data == "" { // an empty folder: it needs a model
-		err = train(ctx, server, sessions, log)
-	}
-	if err == nil {
-		err = server.Start(ctx)
-	}
-	if err != nil {
-		remove()
-		return nil, err
-	}
-	l.Addr, l.Key = server.Addr(), server.Key
-	return stop, nil
 }
 
 // train gives the server a model of the sessions that are replayed.

@@ -160,15 +160,8 @@ func rywCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	if *sessions != "" {
-		s, err := replay.Read(*sessions)
-		if err != nil {
-			return err
-		}
-		o.Items = s.Items
-	}
 	o.Seed = seedOr(o.Seed)
-	stop, err := t.up(ctx, &o.Addr, &o.Key)
+	stop, err := t.upKnowing(ctx, *sessions, &o, log)
 	if err != nil {
 		return err
 	}
@@ -187,8 +180,21 @@ func rywCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	return err
 }
 
-// up starts our own server, or names the one that runs.
-func (t *target) up(ctx context.Context, addr, key *string) (stop func() error, err error) {
+// upKnowing is up with known items, those of the file or generated ones. Our own
+// server is trained on them, so that answers hold items from the first one on.
+func (t *target) upKnowing(ctx context.Context, file string, o *ownclicks.Options, log io.Writer) (stop func() error, err error) {
+	sessions := replay.Generate(o.Seed, 5000, 300)
+	if file != "" {
+		if sessions, err = replay.Read(file); err != nil {
+			return nil, err
+		}
+	}
+	o.Items = sessions.Items
+	return t.up(ctx, sessions, log, &o.Addr, &o.Key)
+}
+
+// up starts our own server, trained on the sessions when its folder is new, or names the one that runs.
+func (t *target) up(ctx context.Context, sessions *replay.Sessions, log io.Writer, addr, key *string) (stop func() error, err error) {
 	if t.url != "" {
 		*key = t.key
 		*addr, err = t.attached()
@@ -198,7 +204,13 @@ func (t *target) up(ctx context.Context, addr, key *string) (stop func() error, 
 	if err != nil {
 		return nil, err
 	}
-	if err := server.Start(ctx); err != nil {
+	if t.data == "" { // an empty folder: it needs a model
+		err = train(ctx, server, sessions, log)
+	}
+	if err == nil {
+		err = server.Start(ctx)
+	}
+	if err != nil {
 		remove()
 		return nil, err
 	}

@@ -149,5 +149,5 @@ func (c *scratch) whyRanked(i int) WhyNot {
 		}
 	}
 	return WhyNot{Stage: "rank", Detail: fmt.Sprintf(
-		"ranked %d-th with score %.6g; the answer ends with slot %d", place, x.score, len(c.placed))}
+		"in place %d with score %.6g; the list ends at place %d", place, x.score, len(c.placed))}
 }

@@ -270,7 +270,7 @@ func TestWhyNot(t *testing.T) {
 		{itemID(1), "exclude", "looked at"},
 		{itemID(2), "exclude", "seen"},
 		{itemID(299), "retrieve", "not a candidate"},
-		{itemID(20), "rank", "ranked 15-th"},
+		{itemID(20), "rank", "in place 15 "},
 		{itemID(0), "answer", "slot 1"},
 	} {
 		req.WhyNot = []string{c.id}

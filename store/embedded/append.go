@@ -98,13 +98,15 @@ func (s *Store) encodeRecords(b *pebble.Batch, x *scratch, recs []event.Record) 
 	if err != nil {
 		return err
 	}
+	marks := s.marks.of(site)
 	var newest int64
 	for i := range recs {
-		newest = max(newest, recs[i].ReceivedAt)
+		if !marks.hides(&recs[i]) {
+			newest = max(newest, recs[i].ReceivedAt)
+		}
 	}
 	no, seq, hour := q.begin(len(recs), uint64(newest/hourMs))
 	x.tickets = append(x.tickets, ticket{q, no})
-	marks := s.marks.of(site)
 	for i := range recs {
 		if marks.hides(&recs[i]) {
 			continue

@@ -60,7 +60,9 @@ func (s *Store) Append(ctx context.Context, w ingest.Write) error {
 
 func (x *site) append(recs []event.Record) {
 	for i := range recs {
-		x.logHour = max(x.logHour, recs[i].ReceivedAt/hourMs)
+		if !store.Hidden(&recs[i], x.mark) {
+			x.logHour = max(x.logHour, recs[i].ReceivedAt/hourMs)
+		}
 	}
 	for i := range recs {
 		r := &recs[i]

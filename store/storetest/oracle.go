@@ -50,13 +50,14 @@ func (o *oracle) hidden(r event.Record) bool {
 }
 
 func (o *oracle) append(recs []event.Record) {
-	for _, r := range recs {
+	kept := o.add(nil, recs)
+	for _, r := range kept {
 		o.hours[r.Site] = max(o.hours[r.Site], r.ReceivedAt/hourMs)
 	}
-	for _, r := range recs {
+	for _, r := range kept {
 		o.log = append(o.log, logged{record: r, hour: o.hours[r.Site]})
 	}
-	o.sessions = o.add(o.sessions, recs)
+	o.sessions = append(o.sessions, kept...)
 }
 
 // add writes rows; what a mark covers is not written.
