@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 )
@@ -102,13 +101,4 @@ func refusal(status int, answer []byte) error {
 		msg += fmt.Sprintf("\n  %s: %s", e.Pointer, e.Detail)
 	}
 	return errors.New(msg)
-}
-
-// openFile opens a file that the user named.
-func openFile(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return f, nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"reflect"
 	"time"
 
@@ -90,12 +89,6 @@ func (c *call) reply(status int, v any) error {
 		return err
 	}
 	c.send(status, typeJSON, append(body, '\n'))
-	return nil
-}
-
-// noContent is the answer of what has nothing to say.
-func (c *call) noContent() error {
-	c.rc.Response.SetStatusCode(http.StatusNoContent)
 	return nil
 }
 

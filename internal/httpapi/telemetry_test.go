@@ -99,5 +99,5 @@ func TestMetrics(t *testing.T) {
 
 func label(set attribute.Set, key attribute.Key) string {
 	v, _ := set.Value(key)
-	return v.Emit()
+	return v.String()
 }

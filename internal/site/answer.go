@@ -167,7 +167,7 @@ func (s *Site) readProfile(ctx context.Context, user, anonymous, exceptSession s
 	var failed error
 	owners := [2]string{user, anonymous}
 	for _, id := range owners {
-		if id == "" {
+		if id == "" || !s.uploaded.Load() {
 			continue
 		}
 		p, err := s.cfg.Store.Profile(ctx, s.cfg.Name, id)

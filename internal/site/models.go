@@ -158,6 +158,12 @@ func (s *Site) ImportProfiles(ctx context.Context, profiles []profile.Profile, v
 	if err := s.cfg.Store.ActivateProfiles(ctx, s.cfg.Name, version); err != nil {
 		return unavailable("the dataset was not activated; try again", err)
 	}
-	s.engine.SetProfilesVersion(version)
+	s.setProfiles(version)
 	return nil
+}
+
+// setProfiles names the active dataset, "" for none: then nobody is looked up.
+func (s *Site) setProfiles(version string) {
+	s.uploaded.Store(version != "")
+	s.engine.SetProfilesVersion(version)
 }

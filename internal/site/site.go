@@ -74,6 +74,7 @@ type Site struct {
 	answers  sync.Pool  // *scratch
 
 	trainedAt atomic.Int64 // of the active model, epoch ms; 0 for none
+	uploaded  atomic.Bool  // a dataset of profiles is active
 }
 
 // Open loads a site from its store and starts its learner.
@@ -136,7 +137,7 @@ func (s *Site) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the active profiles: %w", err)
 	}
-	s.engine.SetProfilesVersion(profiles)
+	s.setProfiles(profiles)
 	return s.loadModel(ctx)
 }
 

@@ -59,7 +59,10 @@ func (p *Process) Stop(wait time.Duration) error {
 	_ = p.cmd.Process.Signal(os.Interrupt) // it may have ended by itself
 	select {
 	case <-p.done:
-		return p.err
+		if p.err != nil {
+			return fmt.Errorf("%s: %w\n%s", p.cmd.Path, p.err, p.Log())
+		}
+		return nil
 	case <-time.After(wait):
 		_ = p.Kill()
 		return fmt.Errorf("%s did not end within %v and was killed", p.cmd.Path, wait)

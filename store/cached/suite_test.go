@@ -12,7 +12,7 @@ import (
 
 func open(t testing.TB, inner store.Store) *cached.Store {
 	t.Helper()
-	s, err := cached.New(inner, cached.Options{})
+	s, err := cached.New(inner, cached.Options{MaxBytes: 4 << 20})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
