@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -97,9 +98,11 @@ func (a *app) drop(ctx context.Context, now time.Time) {
 	if err := a.store.Sweep(ctx, now); err != nil {
 		a.telemetry.Logger.Error("old session events were not dropped; the next round tries again", "cause", err)
 	}
+	before := now.Add(-a.cfg.store.Retention)
 	a.sites.all.Range(func(name, _ any) bool {
-		if err := a.store.DropLog(ctx, name.(string), now.Add(-a.cfg.store.Retention)); err != nil {
-			a.telemetry.Logger.Error("the old log was not dropped; the next round tries again", "site", name, "cause", err)
+		err := errors.Join(a.store.DropLog(ctx, name.(string), before), a.store.DropHistory(ctx, name.(string), before))
+		if err != nil {
+			a.telemetry.Logger.Error("old events were not dropped; the next round tries again", "site", name, "cause", err)
 		}
 		return true
 	})

@@ -209,9 +209,12 @@ func TestStaleWhileRevalidate(t *testing.T) {
 		synctest.Wait()
 		wantReads(t, w, 1)
 		pass(2)
+		gate := make(chan struct{})
+		w.before = func(context.Context) error { <-gate; return nil }
 		for range 10 {
 			want(t, s, "v", "old") // at once, and one refresh beside
 		}
+		close(gate)
 		synctest.Wait()
 		wantReads(t, w, 2)
 		want(t, s, "v", "new")

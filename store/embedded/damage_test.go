@@ -19,7 +19,7 @@ import (
 	"github.com/nextbest/nextbest/store"
 )
 
-const damagedEvents = 4
+const damagedEvents = 3
 
 func damagedRecord(i int) event.Record {
 	return event.Record{Site: "s", Visitor: "v", Session: "x", ReceivedAt: 3600_000, Event: event.Event{
