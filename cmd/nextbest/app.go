@@ -18,6 +18,7 @@ import (
 	"github.com/nextbest/nextbest/internal/telemetry"
 	"github.com/nextbest/nextbest/recommend"
 	"github.com/nextbest/nextbest/recommend/merch"
+	"github.com/nextbest/nextbest/recommend/vector"
 	"github.com/nextbest/nextbest/session"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
@@ -33,6 +34,7 @@ type appConfig struct {
 	store          storeFlags
 	log            logFlags
 	rules          *merch.Set
+	vectors        *vector.Set
 	idle           time.Duration
 	maxSessions    int
 	consent        event.Consent
@@ -133,6 +135,7 @@ func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
 		return nil, err
 	}
 	s.SetRules(a.cfg.rules)
+	s.SetVectors(a.cfg.vectors)
 	for _, signal := range []string{site.SignalPopular, site.SignalModel} {
 		// The observation lasts as long as the site: the process.
 		if _, err := a.stages.ObserveFreshness(name, signal, func() (time.Duration, bool) { return s.Freshness(signal) }); err != nil {

@@ -206,3 +206,28 @@ func TestTrainToFile(t *testing.T) {
 		t.Errorf("trained on the spot %+v, from the file %+v; want the same on 10 predictions", got[0], got[1])
 	}
 }
+
+// A merchandiser's rules and item vectors come from files until they are uploaded.
+func TestServeReadsRulesAndVectors(t *testing.T) {
+	t.Parallel()
+	rules := write(t, "rules.json", `[{"id":"r1","name":"banana first","enabled":true,"placements":["home"],"action":{"type":"pin","item":"b","slot":1}}]`)
+	vectors := write(t, "vectors.ndjson", `{"id":"a","space":"v1","vector":[1,0]}`+"\n"+`{"id":"b","space":"v1","vector":[0,1]}`+"\n"+`{"id":"c","space":"v1","vector":[1,0.1]}`+"\n")
+	p := start(t, "serve", "--store", "memory", "--default-consent", "full", "--rules", rules, "--vectors", vectors)
+	key := shownKey.FindStringSubmatch(p.output.String())[1]
+	beside := []string{"--server", p.url, "--key", key}
+	items := write(t, "items.csv", "item_id\na\nb\nc\n")
+	profiles := write(t, "profiles.ndjson", `{"id":"u1","space":"v1","vector":[1,0]}`+"\n")
+	for _, args := range [][]string{{"import", "catalog", items}, {"import", "profiles", profiles}} {
+		if code, _, errOut := command(t, append(args, beside...)...); code != 0 {
+			t.Fatal(errOut)
+		}
+	}
+	a := p.post("/v1/recommendations", key, `{"placement":"home","limit":3,"anonymous_id":"x","user_id":"u1"}`, http.StatusOK)
+	if a.ids() != "b a c" || a.Items[0].Reason != "pinned" || a.Items[1].Reason != "profile" {
+		t.Errorf("want b pinned, then a and c by the profile's vector: %s", a.Raw)
+	}
+	bad := write(t, "bad.ndjson", `{"id":"a","space":"v1","vector":[1,0]}`+"\n"+`{"id":"b","space":"v1","vector":[1]}`+"\n")
+	if code, _, errOut := command(t, "serve", "--store", "memory", "--vectors", bad); code != 1 || !strings.Contains(errOut, "row 2") {
+		t.Errorf("a vector of another dimension: exit %d, %s", code, errOut)
+	}
+}

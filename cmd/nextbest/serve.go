@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/nextbest/nextbest/internal/keys"
-	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/session/event"
 )
 
@@ -31,6 +29,7 @@ type serveCmd struct {
 	TrustUserID    bool          `help:"Take a user_id from a page without a user_token."`
 	IdentitySecret string        `help:"Secret that signs user_token." placeholder:"SECRET"`
 	Rules          string        `help:"File with merchandising rules (JSON)." placeholder:"FILE" type:"path"`
+	Vectors        string        `help:"File with item vectors: id, vector, space (csv, tsv, ndjson, parquet); they meet profiles of the same space." placeholder:"FILE" type:"path"`
 }
 
 func (c *serveCmd) check() error {
@@ -73,7 +72,13 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	app, err := newApp(ctx, c.appConfig(rules), s)
+	vectors, err := readVectors(ctx, c.Vectors)
+	if err != nil {
+		return err
+	}
+	cfg := c.appConfig()
+	cfg.rules, cfg.vectors = rules, vectors
+	app, err := newApp(ctx, cfg, s)
 	if err != nil {
 		return err
 	}
@@ -83,10 +88,10 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	return app.serve(ctx)
 }
 
-func (c *serveCmd) appConfig(rules *merch.Set) appConfig {
+func (c *serveCmd) appConfig() appConfig {
 	consent, _ := event.ParseConsent(c.DefaultConsent) // the flag's enum lets only levels through
 	return appConfig{
-		listen: c.listenFlags, store: c.storeFlags, log: c.logFlags, rules: rules,
+		listen: c.listenFlags, store: c.storeFlags, log: c.logFlags,
 		idle: c.SessionIdle, maxSessions: c.MaxSessions,
 		consent: consent, trustUser: c.TrustUserID, identitySecret: []byte(c.IdentitySecret),
 	}
@@ -113,20 +118,4 @@ func (c *serveCmd) firstKeys(ctx context.Context, app *app, s streams) error {
 		fmt.Fprintf(s.out, "  %s  %s\n", scope, text)
 	}
 	return nil
-}
-
-// readRules reads the merchandiser's rules; no file means none.
-func readRules(path string) (*merch.Set, error) {
-	if path == "" {
-		return nil, nil
-	}
-	body, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the rules: %w", err)
-	}
-	rules, err := merch.Parse(body)
-	if err != nil {
-		return nil, fmt.Errorf("rules in %s: %w", path, err)
-	}
-	return merch.Compile(rules)
 }

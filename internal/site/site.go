@@ -13,6 +13,7 @@ import (
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/popular"
 	"github.com/nextbest/nextbest/recommend/rows"
+	"github.com/nextbest/nextbest/recommend/vector"
 	"github.com/nextbest/nextbest/session"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
@@ -146,6 +147,9 @@ func (s *Site) Name() string { return s.cfg.Name }
 
 // SetRules replaces the merchandiser's rules.
 func (s *Site) SetRules(rules *merch.Set) { s.engine.SetRules(rules) }
+
+// SetVectors replaces the item vectors; nil for none.
+func (s *Site) SetVectors(v *vector.Set) { s.engine.SetVectors(v) }
 
 // Placements names the places that can be asked for, in order.
 func (s *Site) Placements() []string { return recommend.PlacementNames() }
