@@ -253,8 +253,11 @@ func (a *app) abandon(reason error) error {
 func (a *app) api() (*httpapi.Server, error) {
 	cfg := httpapi.Config{
 		Sites: a.sites.lookup, Keys: a.keys, KeyStore: keyStore{a},
-		Logger: a.telemetry.Logger, MeterProvider: a.telemetry.Meter, TracerProvider: a.telemetry.Tracer,
+		Logger: a.telemetry.Logger, MeterProvider: a.telemetry.Meter,
 		Now: time.Now, TokenSecret: a.salt, Demo: a.cfg.demo, Version: version, Ready: a.ready,
+	}
+	if a.cfg.log.OTLPEndpoint != "" {
+		cfg.TracerProvider = a.telemetry.Tracer // without one to send to, spans are not even begun
 	}
 	if a.cfg.extra != nil {
 		var err error

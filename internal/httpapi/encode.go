@@ -83,7 +83,7 @@ func appendItem(b []byte, it *recommend.Item, fields []string) []byte {
 	b = append(b, `,"slot":`...)
 	b = strconv.AppendInt(b, int64(it.Slot), 10)
 	b = append(b, `,"score":`...)
-	b = appendFloat(b, it.Score)
+	b = appendScore(b, it.Score)
 	b = append(b, `,"reason":`...)
 	b = appendString(b, string(it.Reason))
 	b = append(b, `,"attributes":`...)
@@ -96,6 +96,15 @@ func appendItem(b []byte, it *recommend.Item, fields []string) []byte {
 		b = appendLedger(b, it.Ledger)
 	}
 	return append(b, '}')
+}
+
+// appendScore writes a score in the precision that it was computed in: more
+// digits would be noise, and would be most of the answer.
+func appendScore(b []byte, x float64) []byte {
+	if math.Abs(x) < 1e-6 || math.Abs(x) >= 1e21 || math.IsNaN(x) {
+		return appendFloat(b, x)
+	}
+	return strconv.AppendFloat(b, x, 'f', -1, 32)
 }
 
 // appendAttributes writes the named attributes that the item has; "*" names
