@@ -9,6 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/nextbest/nextbest/recommend/catalog"
+	"github.com/nextbest/nextbest/recommend/popular"
 	"github.com/nextbest/nextbest/recommend/profile"
 )
 
@@ -77,4 +78,32 @@ func someProfile() *profile.Profile {
 		p.Affinities = append(p.Affinities, profile.Affinity{ItemID: itemID(n * 211 % 30_000), Weight: 1 / float64(n+1)})
 	}
 	return p
+}
+
+// BenchmarkSetPopular is what the learner does several times a second while
+// events come in: a new table, swapped in.
+func BenchmarkSetPopular(b *testing.B) {
+	for _, items := range []int{17_000, 200_000} {
+		b.Run(fmt.Sprintf("%dk", items/1000), func(b *testing.B) {
+			e, c := benchEngine(b, items), popular.NewCounter(popular.Options{})
+			for n := range items {
+				c.Add(itemID(n), float64(1+n*7919%97), noon().Add(-time.Duration(n)*time.Second).UnixMilli())
+			}
+			var table, set time.Duration
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				now := noon().Add(time.Duration(n) * 250 * time.Millisecond)
+				for k := range 100 {
+					c.Add(itemID((n*31+k*k)%items), 1, now.UnixMilli())
+				}
+				start := time.Now()
+				t := c.Table(now)
+				made := time.Now()
+				e.SetPopular(t)
+				table, set = table+made.Sub(start), set+time.Since(made)
+			}
+			b.ReportMetric(float64(table.Microseconds())/float64(b.N), "table-µs")
+			b.ReportMetric(float64(set.Microseconds())/float64(b.N), "set-µs")
+		})
+	}
 }

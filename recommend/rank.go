@@ -121,7 +121,7 @@ func (c *scratch) slotSources(x *cand) merch.Sources {
 	if x.l > 0 {
 		s |= merch.FromProfile
 	}
-	if x.from&byTrending != 0 {
+	if x.trend > 0 {
 		s |= merch.FromTrending
 	}
 	if c.st.pop.share[x.group] > 0 {
@@ -196,10 +196,7 @@ func (c *scratch) reason(x *cand, p *merch.Placed) Reason {
 
 // tailReason is the reason of an item that neither session nor profile name.
 func (c *scratch) tailReason(x *cand) Reason {
-	popular, fresh, trend := c.st.pop.share[x.group], c.newness(x.variant), 0.0
-	if x.from&byTrending != 0 {
-		trend = trendWeight * c.st.pop.trendOf(x.group)
-	}
+	popular, fresh, trend := c.st.pop.share[x.group], c.newness(x.variant), c.trend(x)
 	switch {
 	case trend > popular && trend > fresh:
 		return ReasonTrending

@@ -29,6 +29,12 @@ const (
 
 // retrieve gathers the candidates, each source inside the filter.
 func (c *scratch) retrieve() {
+	if c.lean {
+		if c.retrieveBest(c.req.limit()); c.kept < c.req.limit() {
+			c.retrieveTail()
+		}
+		return
+	}
 	if c.req.Candidates != nil {
 		c.retrieveGiven()
 	}
@@ -98,13 +104,7 @@ func (c *scratch) retrievePins() {
 
 // retrieveRows adds the rows of the session's steps up.
 func (c *scratch) retrieveRows() {
-	m := c.st.model
-	if m == nil || len(c.steps) == 0 {
-		return
-	}
-	c.sums.Reset()
-	m.Score(&c.sums, c.steps, c.weights)
-	for n := range c.sums.Len() {
+	for n := range c.sumRows() {
 		i, w := c.sums.At(n)
 		if w <= 0 {
 			continue // taken back or disliked more than wanted
@@ -113,6 +113,17 @@ func (c *scratch) retrieveRows() {
 			x.s += float64(w)
 		}
 	}
+}
+
+// sumRows fills c.sums and returns how many items the session's rows name.
+func (c *scratch) sumRows() int {
+	m := c.st.model
+	if m == nil || len(c.steps) == 0 {
+		return 0
+	}
+	c.sums.Reset()
+	m.Score(&c.sums, c.steps, c.weights)
+	return c.sums.Len()
 }
 
 // touchModel is touch for an item of the model.
@@ -261,8 +272,10 @@ func (c *scratch) retrieveTail() {
 	if c.kept >= want && !c.rules.NamesSources() {
 		return
 	}
-	for _, g := range c.st.pop.trending {
-		c.touch(g, byTrending)
+	for n, g := range c.st.pop.trending {
+		if x := c.touch(g, byTrending); x != nil {
+			x.trend = uint8(n + 1)
+		}
 	}
 	c.retrievePage()
 	for n, g := range c.st.snap.Fresh() {
@@ -277,8 +290,7 @@ func (c *scratch) retrieveTail() {
 		c.retrieveMatches(narrow.Append(c.enum[:0], maxEnumerated), want)
 		return
 	}
-	c.retrievePopular(want)
-	if c.kept < MaxLimit && size >= 0 { // all of the filter's items are unpopular
+	if !c.retrievePopular(want) && size >= 0 { // all of the filter's items are unpopular
 		c.retrieveMatches(narrow.Append(c.enum[:0], maxEnumerated), want)
 	}
 }
@@ -308,25 +320,33 @@ func (c *scratch) retrieveMatches(variants []uint32, want int) {
 }
 
 // retrievePopular walks down the popularity order, then from the newest of the
-// others on.
-func (c *scratch) retrievePopular(want int) {
-	left := maxWalk
+// others on. It reports whether there is enough.
+func (c *scratch) retrievePopular(want int) bool {
+	lazy := c.lean && c.req.Category == "" && len(c.words) == 0
+	left, hits, floor := maxWalk, 0, 0.0
 	for _, g := range c.st.pop.order[:min(left, len(c.st.pop.order))] {
-		if c.kept >= want {
-			return
+		share := c.st.pop.share[g]
+		if c.kept >= want || max(leastTail, share)+newWeight < floor {
+			return true
 		}
 		left--
-		c.touch(g, byPopular)
+		if c.touch(g, byPopular) == nil || !lazy {
+			continue
+		}
+		if hits++; hits == c.req.limit() {
+			floor = share // the answer is full of what is at least that popular
+		}
 	}
 	if len(c.st.pop.order) == c.st.snap.Groups() {
-		return
+		return c.kept >= MaxLimit
 	}
 	for _, g := range c.st.snap.Fresh() {
 		if c.kept >= want || left == 0 {
-			return
+			break
 		}
 		if left--; c.st.pop.share[g] == 0 {
 			c.touch(g, byPopular)
 		}
 	}
+	return c.kept >= MaxLimit
 }

@@ -90,9 +90,7 @@ func (c *scratch) scoreTail() {
 			continue
 		}
 		x.tail += max(leastTail, c.st.pop.share[x.group]) + c.newness(x.variant)
-		if x.from&byTrending != 0 {
-			x.tail += trendWeight * c.st.pop.trendOf(x.group)
-		}
+		x.tail += c.trend(x)
 		if x.tail > peak {
 			peak = x.tail
 		}
@@ -103,6 +101,14 @@ func (c *scratch) scoreTail() {
 	for i := range c.cands {
 		c.cands[i].tail /= peak
 	}
+}
+
+// trend is what moving more than usual counts.
+func (c *scratch) trend(x *cand) float64 {
+	if x.trend == 0 {
+		return 0
+	}
+	return trendWeight * c.st.pop.trend[x.trend-1]
 }
 
 // newness is what a recent publication counts.

@@ -64,6 +64,7 @@ type cand struct {
 	group, variant uint32
 	from           source
 	drop           drop
+	trend          uint8 // 1 + place among what trends, 0 when it does not come from there
 
 	s, l   float64      // the two sides of the blend: sums of signals, in the end 0..1
 	tail   float64      // what counts where both are 0, in the end 0..1
@@ -85,6 +86,7 @@ type scratch struct {
 	cands  []cand
 	kept   int
 	closed bool // only what is there may be ranked
+	lean   bool // nothing but the session's sums decides what comes before the tail
 	trace  bool // dropped candidates are remembered
 
 	dropped [drops]int
@@ -99,6 +101,7 @@ type scratch struct {
 	enum    []uint32
 	best    []ranked
 	top     []ranked
+	keys    []uint64 // the best of the session's sums
 	placed  []merch.Placed
 	near    []vector.Scored
 	dots    []float64 // by candidate, with vectors only
@@ -115,7 +118,10 @@ type scratch struct {
 // slot is one place of the table; it is free when gen is not the scratch's.
 type slot struct{ gen, group, cand uint32 }
 
-const tableSize = 4096
+const (
+	tableSize = 4096 // slots at first
+	maxTraced = 4096 // candidates of which the dropped ones are remembered
+)
 
 func newScratch() *scratch {
 	return &scratch{slots: make([]slot, tableSize), cands: make([]cand, 0, tableSize/4)}
@@ -139,6 +145,8 @@ func (c *scratch) begin(st *state, req *Request) {
 	c.words = st.snap.AppendWords(c.words[:0], req.Query, maxQueryWords)
 	c.activate()
 	c.exclude()
+	c.lean = req.Profile == nil && req.Candidates == nil && !c.trace && st.space.set == nil &&
+		c.blend.session > 0 && !c.rules.HasFactors() && !c.rules.Arranges()
 }
 
 // end lets go of what belongs to the request.
@@ -154,7 +162,7 @@ func (c *scratch) readSession() {
 	var steps []session.Step
 	if v := c.req.Session; v != nil {
 		steps = v.Steps
-		c.evidence = v.Evidence(c.req.Now, c.req.Placement.halfLife())
+		c.evidence = c.evidenceOf(v)
 	}
 	if id := c.req.ContextItem; id != "" {
 		c.item, c.variant = c.st.snap.Resolve(id)
@@ -175,6 +183,22 @@ func (c *scratch) readSession() {
 	for n := len(c.req.Cart) - 1; n >= 0; n-- { // nothing else is known: the cart speaks
 		c.step(c.req.Cart[n], 1)
 	}
+}
+
+// evidenceOf is the session's evidence, or that of one of its steps where the
+// blend only asks whether there is any.
+func (c *scratch) evidenceOf(v *session.View) float64 {
+	now, halfLife := c.req.Now, c.req.Placement.halfLife()
+	if c.req.hasProfile() {
+		return v.Evidence(now, halfLife)
+	}
+	for n := range v.Steps {
+		step := session.View{Steps: v.Steps[n : n+1]}
+		if e := step.Evidence(now, halfLife); e > 0 {
+			return e
+		}
+	}
+	return 0
 }
 
 // same reports whether two ids name one group.
@@ -360,7 +384,7 @@ func (c *scratch) touch(g uint32, from source) *cand {
 	v, why := c.choose(g)
 	if why != kept {
 		c.dropped[why]++
-		if c.trace && len(c.cands) < tableSize {
+		if c.trace && len(c.cands) < maxTraced {
 			c.insert(g, catalog.None, 0, why)
 		}
 		return nil
@@ -396,7 +420,7 @@ func (c *scratch) better(v, than uint32) bool {
 		return v == c.pinVariant
 	}
 	w := c.st.pop.variant
-	return w[v] > w[than]
+	return w != nil && w[v] > w[than]
 }
 
 // check says why a variant may not be shown.

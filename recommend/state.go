@@ -48,7 +48,7 @@ func newState(p parts, old *state) *state {
 	if samePop {
 		st.pop = old.pop
 	} else {
-		st.pop = newPopularity(st.snap, p.popular, p.model, &st.join)
+		st.pop = newPopularity(st, old)
 	}
 	sameRules := sameItems && old.rules == p.rules
 	if sameRules {
@@ -85,7 +85,7 @@ func (st *state) universe(old *state) *catalog.Snapshot {
 		for i := range uint32(st.model.Len()) {
 			items = append(items, catalog.Item{ItemID: st.model.ID(i)})
 		}
-	case old != nil && old.catalog == nil && old.model == nil && old.popular == st.popular:
+	case old != nil && old.catalog == nil && old.model == nil && sameKeys(old.popular, st.popular):
 		return old.snap
 	default:
 		entries := st.popular.Entries()
@@ -94,6 +94,12 @@ func (st *state) universe(old *state) *catalog.Snapshot {
 		}
 	}
 	return catalog.Build(items)
+}
+
+// sameKeys reports whether two tables name the same orphans.
+func sameKeys(a, b *popular.Table) bool {
+	return a == b || a.Len() <= orphanItems && slices.EqualFunc(a.ByKey(), b.ByKey(),
+		func(x, y popular.Entry) bool { return x.Key == y.Key })
 }
 
 // own is the site's catalog, nil when it has none.
@@ -116,6 +122,7 @@ type join struct {
 	toVariant []uint32
 	ofVariant []uint32 // rows.Unknown for one that the model lacks
 	ofGroup   []uint32
+	shared    []bool // by model item: its group has others too; nil where no group has
 }
 
 func newJoin(snap *catalog.Snapshot, m *rows.Model) join {
@@ -149,7 +156,21 @@ func newJoin(snap *catalog.Snapshot, m *rows.Model) join {
 			j.ofVariant[v] = j.ofGroup[snap.GroupOf(uint32(v))]
 		}
 	}
+	j.share()
 	return j
+}
+
+// share finds the groups of which the model knows several items.
+func (j *join) share() {
+	for i, g := range j.toGroup {
+		if g == catalog.None || j.ofGroup[g] == uint32(i) {
+			continue
+		}
+		if j.shared == nil {
+			j.shared = make([]bool, len(j.toGroup))
+		}
+		j.shared[i], j.shared[j.ofGroup[g]] = true, true
+	}
 }
 
 func filled(n int, x uint32) []uint32 {
@@ -158,79 +179,6 @@ func filled(n int, x uint32) []uint32 {
 		list[i] = x
 	}
 	return list
-}
-
-// popularity is what is popular and trending, by group.
-type popularity struct {
-	order    []uint32  // groups with any popularity, most popular first, ties by number
-	share    []float64 // of the most popular one's weight, by group
-	trending []uint32  // strongest first
-	trend    []float64 // share of the strongest, by place in trending
-	variant  []float64 // weight by variant; chooses among those of a group
-}
-
-// newPopularity adds the live counts up with the model's, which weigh as much
-// as a hundred live clicks: enough to start with, little once there is life.
-func newPopularity(snap *catalog.Snapshot, t *popular.Table, m *rows.Model, j *join) popularity {
-	p := popularity{share: make([]float64, snap.Groups()), variant: make([]float64, snap.Len())}
-	for _, e := range t.Entries() {
-		g, v := snap.Resolve(e.Key)
-		p.add(g, v, e.Weight)
-	}
-	if m != nil && m.Clicks() > 0 {
-		unit := countsWeight / float64(m.Clicks())
-		for i, g := range j.toGroup {
-			p.add(g, j.toVariant[i], m.Count(uint32(i))*unit)
-		}
-	}
-	for g, w := range p.share {
-		// Equal sums must be equal in whatever order they were added up.
-		if p.share[g] = float64(float32(w)); w > 0 {
-			p.order = append(p.order, uint32(g))
-		}
-	}
-	slices.SortFunc(p.order, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(p.share[b], p.share[a]), cmp.Compare(a, b))
-	})
-	if len(p.order) > 0 {
-		most := p.share[p.order[0]]
-		for _, g := range p.order {
-			p.share[g] /= most
-		}
-	}
-	p.addTrends(snap, t)
-	return p
-}
-
-func (p *popularity) add(g, v uint32, weight float64) {
-	if g == catalog.None {
-		return
-	}
-	p.share[g] += weight
-	if v != catalog.None {
-		p.variant[v] += weight
-	}
-}
-
-func (p *popularity) addTrends(snap *catalog.Snapshot, t *popular.Table) {
-	for _, e := range t.Trending() {
-		g, _ := snap.Resolve(e.Key)
-		if g == catalog.None || slices.Contains(p.trending, g) {
-			continue
-		}
-		p.trending = append(p.trending, g)
-		p.trend = append(p.trend, e.Trend/t.Trending()[0].Trend)
-	}
-}
-
-// trendOf is how strongly a group trends, 0..1.
-func (p *popularity) trendOf(g uint32) float64 {
-	for n, t := range p.trending {
-		if t == g {
-			return p.trend[n]
-		}
-	}
-	return 0
 }
 
 // bringings are the best groups of every boost, by popularity.

@@ -81,9 +81,14 @@ func (s *Sessions) tryBegin(b *beginning) (c *Claim, because string) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	l := sh.sessions.get(p.Key)
+	v := sh.visitors.get(visitorKey{p.Key.Site, p.Key.Visitor})
 	if !b.loaded && (l == nil || !l.hydrated) {
 		b.loaded = true
-		return nil, ""
+		if !s.nothingStored(v, b.now) {
+			return nil, ""
+		}
+		l = sh.session(p.Key, b.now.UnixMilli())
+		l.hydrated, l.readAt = true, v.readAt
 	}
 	if l == nil {
 		l = sh.session(p.Key, b.now.UnixMilli())
@@ -106,8 +111,9 @@ func (s *Sessions) tryBegin(b *beginning) (c *Claim, because string) {
 	c.take(b.recs)
 	l.usedAt = b.now.UnixMilli()
 	l.claims = append(l.claims, c)
-	if v := sh.visitors.get(visitorKey{p.Key.Site, p.Key.Visitor}); v != nil {
+	if sh.claims++; v != nil {
 		v.claims++
+		v.absent = false
 	}
 	return c, ""
 }
@@ -240,6 +246,22 @@ func (c *Claim) Gone() bool {
 	return c.live.gone
 }
 
+// Confirm reads the visitor of a place that was found while the store could not
+// be read, and returns the row to store with the events: without one, they are
+// not looked for later.
+func (c *Claim) Confirm(ctx context.Context) (Visitor, error) {
+	key := c.place.Key
+	if err := c.s.loadVisitor(ctx, key.Site, key.Visitor, ""); err != nil {
+		return Visitor{}, err
+	}
+	sh := c.s.shard(key.Site, key.Visitor)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	v := sh.visitor(key.Site, key.Visitor, c.s.cfg.Now().UnixMilli())
+	c.place.Visitor, c.place.Store, c.place.Unread = v.Visitor, true, false
+	return v.Visitor, nil
+}
+
 func (c *Claim) fold() {
 	if c.folded {
 		return
@@ -266,8 +288,10 @@ func (c *Claim) end(sh *shard) {
 			break
 		}
 	}
-	if v := sh.visitors.get(visitorKey{c.place.Key.Site, c.place.Key.Visitor}); v != nil && v.claims > 0 {
-		v.claims--
+	sh.claims++
+	if v := sh.visitors.get(visitorKey{c.place.Key.Site, c.place.Key.Visitor}); v != nil {
+		v.claims = max(0, v.claims-1)
+		v.absent = false
 	}
 	if c.done != nil {
 		close(c.done)

@@ -21,6 +21,7 @@ type Place struct {
 	Key       Key     // the stored session
 	SessionID string  // the session as the client knows it
 	Store     bool    // Visitor differs from what the store has: write it
+	Unread    bool    // the store could not be read: see Claim.Confirm
 }
 
 // names are the ids a request stands for after consent: under "session" daily
@@ -57,7 +58,7 @@ func (s *Sessions) stored(n *names, session string, epoch uint32, now time.Time)
 	case !n.lasting:
 		return s.alias(now, n.site, n.visitor, session)
 	case epoch > 0:
-		return session + "#" + strconv.FormatUint(uint64(epoch), 10)
+		return session + epochMark + strconv.FormatUint(uint64(epoch), 10)
 	}
 	return session
 }
@@ -103,7 +104,7 @@ func (s *Sessions) alias(now time.Time, site, visitor, session string) string {
 	c.mac.Reset()
 	c.mac.Write(c.text)
 	c.sum = c.mac.Sum(c.sum[:0])
-	c.text = base64.RawURLEncoding.AppendEncode(append(c.text[:0], "day."...), c.sum[:16])
+	c.text = base64.RawURLEncoding.AppendEncode(append(c.text[:0], daySpace...), c.sum[:16])
 	return string(c.text)
 }
 
@@ -127,7 +128,8 @@ func (s *Sessions) Locate(ctx context.Context, who Who, now time.Time) (Place, e
 	}
 	defer sh.mu.Unlock()
 	p := s.locate(sh, sh.visitor(n.site, n.visitor, now.UnixMilli()), &n, now)
-	p.Store = p.Store && err == nil // else it could undo what the store knows better
+	p.Unread = err != nil
+	p.Store = p.Store && !p.Unread // else it could undo what the store knows better
 	return p, err
 }
 

@@ -25,34 +25,46 @@ func (s *Sessions) stale(readAt int64, now time.Time) bool {
 	return s.cfg.Refresh > 0 && now.UnixMilli()-readAt > s.cfg.Refresh.Milliseconds()
 }
 
-// shared runs one read of the store for all who ask for the same thing at the
-// same time. It has a deadline of its own: the first caller may give up
-// without failing the others.
+// loadKey names a read of the store: of a visitor when Session is "".
 //
 // One who looks for something that was stored just now must not join a read
-// that began before. Such a reader passes what it looks for as `because`: it
+// that began before. Such a reader says what it looks for as `because`: it
 // shares only with those who look for the same, and always reads. Without, a
 // copy that somebody else has read meanwhile will do.
-func (s *Sessions) shared(ctx context.Context, name string, read func(context.Context) error) error {
-	done := s.loads.DoChan(name, func() (_ any, err error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.LoadTimeout)
-		defer cancel()
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("panic while reading: %v", p)
-			}
-		}()
-		return nil, read(ctx)
-	})
-	select {
-	case r := <-done:
-		if r.Err != nil {
-			return unavailable(r.Err)
-		}
-		return nil
-	case <-ctx.Done():
-		return unavailable(ctx.Err())
+type loadKey struct {
+	Key
+	because string
+}
+
+// shared runs one read of the store for all who ask for the same thing at the
+// same time. It does not end with the first caller, who may give up without
+// failing the others: it has a deadline of its own, or is over at once.
+func (s *Sessions) shared(ctx context.Context, key loadKey, read func(context.Context) error) (err error) {
+	if s.cfg.Local {
+		_, err = s.loads.Here(ctx, key, func() (struct{}, error) {
+			return struct{}{}, guarded(context.WithoutCancel(ctx), read)
+		})
+	} else {
+		_, err = s.loads.Beside(ctx, key, func() (struct{}, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.LoadTimeout)
+			defer cancel()
+			return struct{}{}, guarded(ctx, read)
+		})
 	}
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// guarded turns a panic of a read into an error: others wait for it.
+func guarded(ctx context.Context, read func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while reading: %v", p)
+		}
+	}()
+	return read(ctx)
 }
 
 func unavailable(cause error) error {
@@ -61,9 +73,9 @@ func unavailable(cause error) error {
 
 // loadVisitor reads the visitor's row and merges it into memory.
 func (s *Sessions) loadVisitor(ctx context.Context, site, id, because string) error {
-	return s.shared(ctx, "v\x00"+site+"\x00"+id+"\x00"+because, func(ctx context.Context) error {
+	return s.shared(ctx, loadKey{Key{Site: site, Visitor: id}, because}, func(ctx context.Context) error {
 		sh := s.shard(site, id)
-		forgets, have := sh.before(func() bool {
+		began, have := sh.before(func() bool {
 			v := sh.visitors.get(visitorKey{site, id})
 			return v != nil && !s.stale(v.readAt, s.cfg.Now())
 		})
@@ -77,7 +89,7 @@ func (s *Sessions) loadVisitor(ctx context.Context, site, id, because string) er
 		now := s.cfg.Now()
 		sh.mu.Lock()
 		defer sh.mu.Unlock()
-		if sh.forgets != forgets {
+		if sh.forgets != began.forgets {
 			return errErasedMeanwhile
 		}
 		v := sh.visitor(site, id, now.UnixMilli())
@@ -87,15 +99,16 @@ func (s *Sessions) loadVisitor(ctx context.Context, site, id, because string) er
 		}
 		v.merge(row)
 		v.readAt = max(now.UnixMilli(), 1)
+		v.absent = row == Visitor{} && v.claims == 0 && sh.claims == began.claims
 		return nil
 	})
 }
 
 // loadSession reads the session's events and merges them into memory.
 func (s *Sessions) loadSession(ctx context.Context, key Key, because string) error {
-	return s.shared(ctx, "s\x00"+key.Site+"\x00"+key.Visitor+"\x00"+key.Session+"\x00"+because, func(ctx context.Context) error {
+	return s.shared(ctx, loadKey{key, because}, func(ctx context.Context) error {
 		sh := s.shard(key.Site, key.Visitor)
-		forgets, have := sh.before(func() bool {
+		began, have := sh.before(func() bool {
 			l := sh.sessions.get(key)
 			return l != nil && l.hydrated && !s.stale(l.readAt, s.cfg.Now())
 		})
@@ -109,7 +122,7 @@ func (s *Sessions) loadSession(ctx context.Context, key Key, because string) err
 		}
 		sh.mu.Lock()
 		defer sh.mu.Unlock()
-		if sh.forgets != forgets {
+		if sh.forgets != began.forgets {
 			return errErasedMeanwhile
 		}
 		l := sh.session(key, started.UnixMilli())
@@ -144,10 +157,19 @@ func (l *live) settle(h uint64) {
 	}
 }
 
-// before is what to know when a read begins: how many erasures there were, and
-// whether memory has it by now.
-func (sh *shard) before(look func() bool) (forgets uint64, have bool) {
+// counters are those of a shard.
+type counters struct{ forgets, claims uint64 }
+
+// before is what to know when a read begins: the counters, and whether memory
+// has it by now.
+func (sh *shard) before(look func() bool) (began counters, have bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return sh.forgets, look()
+	return counters{sh.forgets, sh.claims}, look()
+}
+
+// nothingStored reports that the store has no event of the visitor: what is not
+// in memory does not exist.
+func (s *Sessions) nothingStored(v *visitorState, now time.Time) bool {
+	return v != nil && v.absent && !s.stale(v.readAt, now)
 }

@@ -106,6 +106,9 @@ func (s *Sessions) tryOpen(o *opening) need {
 		return o.lookFor(nil, 0)
 	}
 	l := sh.sessions.get(o.view.Key)
+	if l == nil && o.after == "" && s.nothingStored(v, o.now) {
+		return 0
+	}
 	if o.tried&needSession == 0 && (l == nil || !l.hydrated || (s.stale(l.readAt, o.now) && !s.has(l, o.after))) {
 		return needSession
 	}

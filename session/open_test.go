@@ -204,32 +204,32 @@ func TestStoreDown(t *testing.T) {
 }
 
 func TestManyMissesAreOneRead(t *testing.T) {
-	src, clk := newSource(), newClock()
-	newNode(src, clk, nil).send(t, full, ev("e1", event.View, "a", 1))
-	n := newNode(src, clk, nil)
-	hold := make(chan struct{})
-	src.mu.Lock()
-	src.hold = hold
-	src.mu.Unlock()
-	before := src.count()
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			var v session.View
-			if err := n.Open(context.Background(), full, "", &v); err != nil || v.Events != 1 {
-				t.Errorf("%v, %d events", err, v.Events)
-			}
-		}()
-	}
-	for src.count() == before {
-		runtime.Gosched()
-	}
-	close(hold)
-	wg.Wait()
-	if n := src.count() - before; n != 2 {
-		t.Errorf("50 misses made %d reads, not one of the visitor and one of the session", n)
+	for _, local := range []bool{false, true} {
+		src, clk := newSource(), newClock()
+		newNode(src, clk, nil).send(t, full, ev("e1", event.View, "a", 1))
+		n := newNode(src, clk, func(c *session.Config) { c.Local = local })
+		hold := make(chan struct{})
+		src.mu.Lock()
+		src.hold = hold
+		src.mu.Unlock()
+		before := src.count()
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				var v session.View
+				if err := n.Open(context.Background(), full, "", &v); err != nil || v.Events != 1 {
+					t.Errorf("%v, %d events", err, v.Events)
+				}
+			})
+		}
+		for src.count() == before {
+			runtime.Gosched()
+		}
+		close(hold)
+		wg.Wait()
+		if n := src.count() - before; n != 2 {
+			t.Errorf("local %v: 1000 misses made %d reads, not one of the visitor and one of the session", local, n)
+		}
 	}
 }
 
@@ -350,8 +350,48 @@ func TestSecretProves(t *testing.T) {
 	n := newNode(newSource(), newClock(), nil)
 	who := session.Who{Site: "demo", UserID: "u9", Secret: true, Consent: event.ConsentFull}
 	n.send(t, who, ev("e1", event.View, "a", 1))
-	if v := n.open(t, who, ""); v.Key.Visitor != "u9" || !v.Proven || v.Events != 1 {
+	if v := n.open(t, who, ""); v.Key.Visitor != session.UserVisitor("u9") || !v.Proven || v.Events != 1 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// What a proven user does is seen under no id that somebody else can send.
+func TestSpacesAreApart(t *testing.T) {
+	n := newNode(newSource(), newClock(), nil)
+	proven := session.Who{Site: "demo", UserID: "u9", Proven: true, SessionID: "s1", Consent: event.ConsentFull}
+	n.send(t, proven, ev("e1", event.View, "a", 1))
+	for name, who := range map[string]session.Who{
+		"the id without a proof":   {UserID: "u9"},
+		"the id as a device":       {AnonymousID: "u9"},
+		"the id as a session":      {SessionID: "u9"},
+		"the session of a device":  {AnonymousID: "u9", SessionID: "s1"},
+		"the session of the label": {UserID: "u9", SessionID: "s1"},
+	} {
+		who.Site, who.Consent = "demo", event.ConsentFull
+		for _, step := range n.open(t, who, "").Steps {
+			if step.ItemID == "a" {
+				t.Errorf("%s sees %+v", name, step)
+			}
+		}
+		n.send(t, who, ev("evil-"+name, event.View, "b", 2))
+	}
+	if v := n.open(t, proven, ""); v.Events != 1 {
+		t.Errorf("others wrote into the proven user's session: %+v", v)
+	}
+}
+
+// No session id that a client can send is taken for the one after a takeover.
+func TestTakeoverIsEmptyWhateverWasSent(t *testing.T) {
+	n := newNode(newSource(), newClock(), nil)
+	who := session.Who{Site: "demo", AnonymousID: "a", Consent: event.ConsentFull, Proven: true, UserID: "u1"}
+	for i, id := range []string{"s1", "s1#1", "s1#2"} {
+		who.SessionID = id
+		n.send(t, who, ev(id, event.View, "a", int64(i)))
+	}
+	who.UserID, who.SessionID = "u2", "s1"
+	n.send(t, who, ev("after", event.View, "b", 9))
+	if v := n.open(t, who, ""); v.Events != 1 {
+		t.Errorf("another user's session on the same device holds %+v", v)
 	}
 }
 

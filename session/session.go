@@ -13,7 +13,6 @@ import (
 	"context"
 	"crypto/rand"
 	"hash/maphash"
-	"math"
 	"math/bits"
 	"net/http"
 	"strings"
@@ -22,10 +21,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/session/event"
+	"github.com/nextbest/nextbest/session/flight"
 )
 
 // Key names a session as it is stored. Visitor and Session are what the client
@@ -45,7 +44,10 @@ type Visitor struct {
 	Lasting   bool   // false: a daily pseudonym, of no use after a day
 }
 
-// Source is where sessions are read from when memory lacks them.
+// Source is where sessions are read from when memory lacks them. It has a row of
+// every visitor who has a session in it, written with the visitor's first event
+// or before: of a visitor without one, nothing is read. Events that came by
+// another way (an import) and belong to nobody who was here do not show.
 type Source interface {
 	// SessionEvents returns the newest events of a session by (TS, ID), newest
 	// first, at most limit, and the ids of all its events (bounded at 4096).
@@ -81,15 +83,46 @@ func (w *Who) CheckSessionAlone() error {
 	return e.At("/session_id", "too short to stand alone")
 }
 
-// visitor is the id of the visitor that a request is about, "" for nobody.
+// Ids of visitors that are not anonymous ids as sent live in spaces of their
+// own: sent ids hold no control characters, so none can be taken for another.
+const (
+	userSpace    = "\x01" // a proven user without a device
+	labelSpace   = "\x02" // a user id that nobody proved
+	sessionSpace = "\x03" // a session id without a visitor
+	daySpace     = "\x04" // a pseudonym
+	epochMark    = "\x01" // between a session's id and its epoch
+)
+
+// UserVisitor is the visitor that a proven user is without a device, and the
+// owner of what all the user's devices did.
+func UserVisitor(userID string) string { return userSpace + userID }
+
+// UserOf is the user that a visitor is: proven, or only said to be. Both are ""
+// for a device.
+func UserOf(visitor string) (user, label string) {
+	if u, ok := strings.CutPrefix(visitor, userSpace); ok {
+		return u, ""
+	}
+	if u, ok := strings.CutPrefix(visitor, labelSpace); ok {
+		return "", u
+	}
+	return "", ""
+}
+
+// visitor is the id of the visitor that a request is about, "" for nobody. A
+// user id that is only said never reaches what the proven user did.
 func (w *Who) visitor() string {
 	switch {
 	case w.AnonymousID != "":
 		return w.AnonymousID
+	case w.UserID != "" && (w.Proven || w.Secret):
+		return UserVisitor(w.UserID)
 	case w.UserID != "":
-		return w.UserID
+		return labelSpace + w.UserID
+	case w.SessionID != "":
+		return sessionSpace + w.SessionID
 	}
-	return w.SessionID
+	return ""
 }
 
 // Config is what Sessions needs; only Source is required.
@@ -101,6 +134,7 @@ type Config struct {
 	Salt        []byte           // keys the daily pseudonyms of consent "session"; random, for this process
 	Refresh     time.Duration    // several nodes: a copy older than this is read again; 0: the only node
 	LoadTimeout time.Duration    // for one read of the store; 1 s
+	Local       bool             // Source is on this machine: it is read at once, without a goroutine and a deadline
 	Now         func() time.Time // time.Now
 	NewID       func() string    // ids of new sessions; UUIDv7
 }
@@ -138,7 +172,7 @@ type Sessions struct {
 	cfg    Config
 	seed   maphash.Seed
 	shards []shard
-	loads  singleflight.Group
+	loads  flight.Group[loadKey, struct{}]
 	mac    atomic.Pointer[dayMAC]
 }
 
@@ -150,7 +184,8 @@ type shard struct {
 	sessions lru[Key, live]
 	keep     int64  // ms that what is unused stays
 	forgets  uint64 // +1 at each erasure: a read that began before it is stale
-	_        [40]byte
+	claims   uint64 // +1 when a claim begins or ends: then a row may have come that a read did not see
+	_        [32]byte
 }
 
 type visitorKey struct{ site, id string }
@@ -162,6 +197,7 @@ type visitorState struct {
 	readAt   int64 // when the store was last read (epoch ms); 0: not yet
 	storedAt int64 // the SessionAt that the store knows
 	changed  bool  // differs from the store in more than SessionAt
+	absent   bool  // the store had neither a row nor a mark when it was read, and nothing was claimed since
 	claims   int   // batches on their way to the store: keeps it in memory
 }
 
@@ -217,6 +253,9 @@ func (s *Sessions) Fold(v Visitor, key Key, recs []event.Record) (fresh int) {
 	if v.ID != "" {
 		sh.visitor(v.Site, v.ID, now).merge(v)
 	}
+	if known := sh.visitors.get(visitorKey{key.Site, key.Visitor}); known != nil {
+		known.absent = false
+	}
 	l := sh.session(key, now)
 	for i := range recs {
 		if l.fold(&recs[i], s.hash(recs[i].ID)) {
@@ -226,14 +265,28 @@ func (s *Sessions) Fold(v Visitor, key Key, recs []event.Record) (fresh int) {
 	return fresh
 }
 
-// Forget drops all that memory holds of a visitor: call it when the store has
-// erased the visitor. Batches on their way to the store learn it (Claim.Gone).
-func (s *Sessions) Forget(site, visitor string) {
-	sh := s.shard(site, visitor)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.forgets++
-	sh.forget(site, visitor, math.MaxInt64)
+// Forget drops all that memory holds of an anonymous id or a user, and of the
+// devices that are linked to that user: call it when the store has erased the
+// id. Batches on their way to the store learn it (Claim.Gone).
+func (s *Sessions) Forget(site, id string) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		sh.forgets++
+		gone := map[string]bool{id: true, userSpace + id: true, labelSpace + id: true}
+		sh.visitors.removeFunc(func(k visitorKey, v *visitorState) bool {
+			if k.site != site || !gone[k.id] && v.UserID != id {
+				return false
+			}
+			gone[k.id] = true
+			return true
+		})
+		sh.sessions.removeFunc(func(k Key, l *live) bool {
+			l.gone = l.gone || k.Site == site && gone[k.Visitor]
+			return k.Site == site && gone[k.Visitor]
+		})
+		sh.mu.Unlock()
+	}
 }
 
 // forget drops a visitor's state and the sessions begun up to a time.

@@ -22,11 +22,11 @@ const builtInHistory = 1000
 // time was clamped there is older than its time says.
 const clampedAfter = 72 * time.Hour
 
-// Owner is under whose id a record's history is kept: the user once proven,
-// else the visitor.
+// Owner is under whose id a record's history is kept: session.UserVisitor of the
+// user once proven, else the visitor.
 func Owner(r *event.Record) string {
 	if r.Proven && r.UserID != "" {
-		return r.UserID
+		return session.UserVisitor(r.UserID)
 	}
 	return r.Visitor
 }

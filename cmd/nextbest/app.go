@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +28,6 @@ import (
 
 // appConfig is everything that a serving process is made of.
 type appConfig struct {
-	listen         listenFlags
 	store          storeFlags
 	log            logFlags
 	rules          *merch.Set
@@ -90,6 +87,7 @@ func (a *app) open(ctx context.Context) error {
 	a.keys = keys.NewRing(all...)
 	a.sessions = session.New(session.Config{
 		Source: a.store, Idle: a.cfg.idle, Max: a.cfg.maxSessions, Salt: a.salt, Now: time.Now, NewID: newID,
+		Local: true, // both backends are in this process
 	})
 	a.collector = ingest.New(ingest.Config{
 		Sessions: a.sessions, Log: a.store, Meter: a.telemetry.Meter, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger,
@@ -109,7 +107,7 @@ func (a *app) open(ctx context.Context) error {
 // openStore opens the configured backend behind the profile cache.
 func openStore(f storeFlags) (store.Store, error) {
 	if f.Store == "memory" {
-		return cached.New(memory.New(), cached.Options{})
+		return cached.New(memory.New(), cached.Options{Inline: true})
 	}
 	if err := os.MkdirAll(f.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
@@ -118,11 +116,11 @@ func openStore(f storeFlags) (store.Store, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	db, err := embedded.Open(filepath.Join(f.Data, "store"), embedded.Options{Durability: mode})
+	db, err := embedded.Open(storeFolder(f.Data), embedded.Options{Durability: mode})
 	if err != nil {
 		return nil, err
 	}
-	return cached.New(db, cached.Options{})
+	return cached.New(db, cached.Options{Inline: true})
 }
 
 func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
@@ -184,28 +182,19 @@ func (a *app) addKey(ctx context.Context, k keys.Key) error {
 	return err
 }
 
-// serve listens until ctx ends, then drains: no new requests, those under way
+// serve answers until ctx ends, then drains: no new requests, those under way
 // are answered, inline events are stored, views are checkpointed.
-func (a *app) serve(ctx context.Context) error {
+func (a *app) serve(ctx context.Context, bound *listeners) error {
 	api, err := a.api()
 	if err != nil {
 		return a.abandon(err)
 	}
 	a.server = api
-	public, err := net.Listen("tcp", a.cfg.listen.Listen)
-	if err != nil {
-		return a.abandon(fmt.Errorf("listen: %w", err))
-	}
-	private, err := net.Listen("tcp", a.cfg.listen.OpsListen)
-	if err != nil {
-		_ = public.Close()
-		return a.abandon(fmt.Errorf("listen for operations: %w", err))
-	}
 	ops := api.OpsServer(a.telemetry.MetricsHandler)
 	failed := make(chan error, 2)
-	go func() { failed <- api.Listen(public) }()
-	go func() { failed <- ops.Serve(private) }()
-	fmt.Fprintf(a.streams.out, "nextbest %s serves http://%s (health and metrics: http://%s)\n", version, public.Addr(), private.Addr())
+	go func() { failed <- api.Listen(bound.public) }()
+	go func() { failed <- ops.Serve(bound.private) }()
+	fmt.Fprintf(a.streams.out, "nextbest %s serves http://%s (health and metrics: http://%s)\n", version, bound.public.Addr(), bound.private.Addr())
 
 	upkeep, stopUpkeep := context.WithCancel(ctx)
 	upkept := make(chan struct{})

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/nextbest/nextbest/internal/demo"
 	"github.com/nextbest/nextbest/internal/httpapi"
 	"github.com/nextbest/nextbest/internal/keys"
@@ -18,8 +20,9 @@ import (
 type demoCmd struct {
 	listenFlags
 	Data       string `help:"Data directory; a temporary one by default. What is there is kept." placeholder:"DIR"`
-	Durability string `default:"os" enum:"memory,os,disk" help:"What an acknowledged event survives (${enum})."`
+	Durability string `default:"os" help:"What an acknowledged event survives: memory (up to 1 s may be lost), os (kill -9), disk (power loss)."`
 	logFlags
+	printFlag
 }
 
 // The demo's keys are no secrets: they open a shop of public data on this machine.
@@ -29,12 +32,14 @@ const (
 )
 
 // Run loads the shop, trains on it and serves it with its page.
-func (c *demoCmd) Run(ctx context.Context, s streams) error {
+func (c *demoCmd) Run(ctx context.Context, parsed *kong.Context, s streams) error {
+	if c.PrintConfig {
+		return printConfig(s.out, parsed.Selected())
+	}
 	var p problems
 	c.check(&p)
-	if !loopback(c.Listen) {
-		p.addf("--listen %s can be reached from other machines; the demo's keys are public: use 127.0.0.1", c.Listen)
-	}
+	bound := c.bind(&p)
+	defer bound.close()
 	if err := p.err(); err != nil {
 		return err
 	}
@@ -51,8 +56,8 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	app, err := newApp(ctx, appConfig{
-		listen: c.listenFlags, log: c.logFlags, idle: 30 * time.Minute, maxSessions: 100_000,
-		store:   storeFlags{Store: "embedded", Data: c.Data, Durability: c.Durability, Retention: 10 * 365 * 24 * time.Hour},
+		log: c.logFlags, idle: 30 * time.Minute, maxSessions: 100_000,
+		store:   c.storeFlags(),
 		consent: event.ConsentFull, trustUser: true, demo: true,
 		extra: func(a *app) ([]httpapi.Route, error) { return demoRoutes(a, data) },
 	}, s)
@@ -62,8 +67,25 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 	if err := loadDemo(ctx, app, data, s); err != nil {
 		return app.abandon(err)
 	}
-	fmt.Fprintf(s.out, "Keys: %s (pages), %s (servers). Open http://%s and click an item.\n", demoPublishable, demoSecret, c.Listen)
-	return app.serve(ctx)
+	fmt.Fprintf(s.out, "Keys: %s (pages), %s (servers). Open http://%s and click an item.\n", demoPublishable, demoSecret, bound.public.Addr())
+	return app.serve(ctx, bound)
+}
+
+func (c *demoCmd) check(p *problems) {
+	c.listenFlags.check(p)
+	c.logFlags.check(p)
+	p.oneOf("--durability", c.Durability, "memory", "os", "disk")
+	if info, err := os.Stat(c.Data); c.Data != "" && err == nil && !info.IsDir() {
+		p.failf("--data %s is a file, not a directory", c.Data)
+	}
+	if hostPort(c.Listen) && !loopback(c.Listen) {
+		p.addf("--listen %s can be reached from other machines; the demo's keys are public: use 127.0.0.1", c.Listen)
+	}
+}
+
+// storeFlags are those of serve; the shop's year of invoices is kept.
+func (c *demoCmd) storeFlags() storeFlags {
+	return storeFlags{Store: "embedded", Data: c.Data, Durability: c.Durability, Retention: 10 * 365 * 24 * time.Hour}
 }
 
 // loadDemo fills an empty store with the shop. A store that holds it already
@@ -103,7 +125,7 @@ func fillDemo(ctx context.Context, shop *site.Site, data *demo.Data, s streams) 
 	if err := shop.ImportProfiles(ctx, movedProfiles(data, shift), newID(), true); err != nil {
 		return fmt.Errorf("load the customers: %w", err)
 	}
-	if _, err := shop.Train(ctx, nil); err != nil {
+	if _, err := shop.Train(ctx, nil, nil); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	fmt.Fprintf(s.out, "Loaded a year of a gift shop: %d items, %d orders; ready in %s.\n",

@@ -2,8 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nextbest/nextbest/internal/fault"
@@ -33,11 +38,8 @@ func (c *evaluateCmd) Help() string {
 
 // Run evaluates and prints the report.
 func (c *evaluateCmd) Run(ctx context.Context, s streams) error {
-	if c.SpanDays <= 0 {
-		return usagef("--span-days must be more than 0")
-	}
-	if c.Top < 1 {
-		return usagef("--top must be between 1 and 1000")
+	if err := c.check(); err != nil {
+		return err
 	}
 	show := &stages{err: s.err}
 	report, err := evaluate.Run(ctx, evaluate.Options{
@@ -56,6 +58,82 @@ func (c *evaluateCmd) Run(ctx context.Context, s streams) error {
 	return c.print(s.out, report)
 }
 
+// check tells all that is wrong before a file is read.
+func (c *evaluateCmd) check() error {
+	var p problems
+	if c.Train == "" && c.ModelFile == "" {
+		p.addf("give either --train FILE or --model-file MODEL")
+	}
+	p.oneOf("--exclude", c.Exclude, string(evaluate.ExcludeNone), string(evaluate.ExcludeCurrent), string(evaluate.ExcludeSeen))
+	if !(c.SpanDays > 0) {
+		p.addf("--span-days must be more than 0")
+	}
+	if c.Top < 1 || c.Top > 1000 {
+		p.addf("--top must be between 1 and 1000")
+	}
+	p.file("--train", c.Train)
+	p.file("--model-file", c.ModelFile)
+	p.file("--test", c.Test)
+	c.checkModel(&p)
+	return p.err()
+}
+
+// checkModel checks the model's name and its parameters.
+func (c *evaluateCmd) checkModel(p *problems) {
+	var models []string
+	for _, t := range evaluate.Trainers() {
+		if models = append(models, t.Name); t.Name != c.Model {
+			continue
+		}
+		if c.ModelFile != "" && len(c.Param) > 0 {
+			p.addf("--param: a model file brings its parameters; leave them out")
+			return
+		}
+		c.checkParams(p, t)
+		return
+	}
+	p.addf("--model %q is none of %s", c.Model, strings.Join(models, ", "))
+}
+
+func (c *evaluateCmd) checkParams(p *problems, t evaluate.Trainer) {
+	set, before := map[string]float64{}, len(p.list)
+	for _, name := range slices.Sorted(maps.Keys(c.Param)) {
+		v, err := strconv.ParseFloat(c.Param[name], 64)
+		switch {
+		case !slices.ContainsFunc(t.Params, func(q evaluate.Param) bool { return q.Name == name }):
+			p.addf("--param %s: model %s has no such parameter; it has: %s", name, t.Name, paramNames(t))
+		case err != nil:
+			p.addf("--param %s=%s: not a number", name, c.Param[name])
+		default:
+			set[name] = v
+		}
+	}
+	if t.Name == "rows" && len(p.list) == before {
+		rowParams(set, p) // their ranges are known here; those of others are told by the model itself
+	}
+}
+
+func paramNames(t evaluate.Trainer) string {
+	if len(t.Params) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, q := range t.Params {
+		names = append(names, q.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// shownParams are a report's parameters under the names that --param takes.
+func shownParams(params any) (string, error) {
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return "", err
+	}
+	// An object of plain numbers: {"a":0.8,"top":50}.
+	return strings.NewReplacer("{", "", "}", "", `"`, "", ":", "=", ",", " ").Replace(string(raw)), nil
+}
+
 // evaluateError tells wrong use of the command from a file that is at fault.
 func evaluateError(err error) error {
 	if f := fault.Of(err); f != nil {
@@ -69,7 +147,11 @@ func evaluateError(err error) error {
 }
 
 func (c *evaluateCmd) print(w io.Writer, r *evaluate.Report) error {
-	_, err := fmt.Fprintf(w, `model        %s %+v
+	params, err := shownParams(r.Params)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, `model        %s %s
 predictions  %d (top %d, excluded: %s)
 hr           %.4f
 mrr          %.4f
@@ -80,7 +162,7 @@ coverage     %.4f
 popularity   %.4f
 time         p50 %.1f µs, p90 %.1f µs, p99 %.1f µs, p99.9 %.1f µs; %.0f predictions/s on one core
 training     %.2f s, model of %d bytes
-`, r.Model, r.Params, r.N, c.Top, c.Exclude, r.HR, r.MRR, r.NDCG, r.Precision, r.Recall, r.Coverage, r.Popularity,
+`, r.Model, params, r.N, c.Top, c.Exclude, r.HR, r.MRR, r.NDCG, r.Precision, r.Recall, r.Coverage, r.Popularity,
 		r.P50, r.P90, r.P99, r.P999, r.PerSecond, r.TrainS, r.ModelBytes)
 	return err
 }

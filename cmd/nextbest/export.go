@@ -16,7 +16,7 @@ import (
 // exportCmd writes what a stopped server knows.
 type exportCmd struct {
 	Data string `required:"" help:"Data directory of a stopped server." placeholder:"DIR"`
-	Site string `default:"main" help:"Site to export."`
+	Site string `default:"main" help:"Site to export (${default})."`
 	Out  string `help:"Write to this file; standard output by default." placeholder:"FILE" type:"path"`
 }
 
@@ -47,7 +47,21 @@ type exportedLine struct {
 }
 
 // Run writes the site's log as NDJSON, oldest first.
-func (c *exportCmd) Run(ctx context.Context, s streams) (err error) {
+func (c *exportCmd) Run(ctx context.Context, s streams) error {
+	t := targetFlags{Data: c.Data, Site: c.Site}
+	if err := t.ready(); err != nil {
+		return err
+	}
+	return withStore(t, func(db store.Store) error {
+		if err := knownSite(ctx, db, c.Site); err != nil {
+			return err
+		}
+		return c.write(ctx, db, s)
+	})
+}
+
+// write makes the file only when there is something to read.
+func (c *exportCmd) write(ctx context.Context, db store.Store, s streams) (err error) {
 	out := s.out
 	if c.Out != "" {
 		f, err := os.Create(c.Out)
@@ -61,11 +75,9 @@ func (c *exportCmd) Run(ctx context.Context, s streams) (err error) {
 		}()
 		out = f
 	}
-	return withStore(targetFlags{Data: c.Data, Site: c.Site}, func(db store.Store) error {
-		n, err := exportLog(ctx, db, c.Site, out)
-		fmt.Fprintf(s.err, "exported %d events\n", n)
-		return err
-	})
+	n, err := exportLog(ctx, db, c.Site, out)
+	fmt.Fprintf(s.err, "exported %d events\n", n)
+	return err
 }
 
 func exportLog(ctx context.Context, db store.Store, site string, out io.Writer) (int, error) {

@@ -15,7 +15,6 @@ import (
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/profile"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session/event"
 )
 
@@ -31,6 +30,21 @@ type importFlags struct {
 	Files []string `arg:"" name:"file" help:"Files to read: csv, tsv, ndjson or parquet, also .gz and .zst." type:"path"`
 	targetFlags
 	JSON bool `help:"Print one JSON object." name:"json"`
+}
+
+// check tells all that is wrong before a row is read or sent.
+func (f *importFlags) check() error {
+	var p problems
+	f.targetFlags.check(&p)
+	f.checkStore(&p)
+	for _, path := range f.Files {
+		if _, _, err := dataset.Detect(path); err != nil {
+			p.failf("%s", told(err))
+		} else {
+			p.file("file", path)
+		}
+	}
+	return p.err()
 }
 
 type (
@@ -130,7 +144,7 @@ func (f *importFlags) local(ctx context.Context, s streams, run func(*site.Site)
 		return err
 	}
 	var report *dataset.Report
-	err := withSite(ctx, f.targetFlags, rows.Params{}, func(st *site.Site) (err error) {
+	err := withSite(ctx, f.targetFlags, func(st *site.Site) (err error) {
 		report, err = run(st)
 		return err
 	})
@@ -183,7 +197,7 @@ func importRemote[T any](ctx context.Context, f *importFlags, s streams, kind st
 		return err
 	}
 	pipe, w := io.Pipe()
-	local := make(chan *dataset.Report, 1)
+	local := make(chan outcome, 1)
 	go func() {
 		out := bufio.NewWriterSize(w, 1<<16)
 		e := json.NewEncoder(out)
@@ -196,22 +210,38 @@ func importRemote[T any](ctx context.Context, f *importFlags, s streams, kind st
 			}
 			return nil
 		}})
-		_ = w.CloseWithError(errors.Join(err, out.Flush()))
-		local <- report
+		if err == nil {
+			err = out.Flush()
+		}
+		_ = w.CloseWithError(err)
+		local <- outcome{report, err}
 	}()
 	var stored dataset.Report
-	err := f.remote().do(ctx, http.MethodPost, "/v1/imports/"+url.PathEscape(kind), "application/x-ndjson", pipe, &stored)
-	_ = pipe.CloseWithError(errors.New("the server stopped reading")) // ends the reader when the server refused early
-	report := <-local
+	refused := f.remote().do(ctx, http.MethodPost, "/v1/imports/"+url.PathEscape(kind), "application/x-ndjson", pipe, &stored)
+	_ = pipe.Close() // ends the reader when the server refused early
+	here := <-local
+	if here.err != nil && !errors.Is(here.err, io.ErrClosedPipe) {
+		return here.err // what the server makes of half a body says nothing
+	}
+	if refused != nil {
+		return refused // how many of the rows read were stored is not known: no report
+	}
+	report := here.report
 	report.Good -= stored.Bad
 	report.Bad += stored.Bad
 	report.Merge(&dataset.Report{Errors: stored.Errors})
-	return f.finish(s, report, err)
+	return f.finish(s, report, nil)
+}
+
+// outcome is what became of reading the files.
+type outcome struct {
+	report *dataset.Report
+	err    error
 }
 
 // finish prints the report. A file without a single good row is a failure.
 func (f *importFlags) finish(s streams, r *dataset.Report, err error) error {
-	if r == nil {
+	if r == nil || err != nil && r.Rows == 0 {
 		return err
 	}
 	if f.JSON {
@@ -227,10 +257,18 @@ func (f *importFlags) finish(s streams, r *dataset.Report, err error) error {
 	return err
 }
 
+// rowWord is what a file's rows are counted in: see dataset.RowError.
+func rowWord(file string) string {
+	if format, _, _ := dataset.Detect(file); format == dataset.NDJSON {
+		return "line"
+	}
+	return "row"
+}
+
 func printReport(w io.Writer, r *dataset.Report) {
 	fmt.Fprintf(w, "%d rows: %d good, %d bad\n", r.Rows, r.Good, r.Bad)
 	for _, e := range r.Errors {
-		fmt.Fprintf(w, "  %s row %d %s: %s (%s)\n", e.File, e.Row, e.Pointer, e.Detail, e.Code)
+		fmt.Fprintf(w, "  %s %s %d %s: %s (%s)\n", e.File, rowWord(e.File), e.Row, e.Pointer, e.Detail, e.Code)
 	}
 	if int64(len(r.Errors)) < r.Bad {
 		fmt.Fprintf(w, "  … and %d more\n", r.Bad-int64(len(r.Errors)))

@@ -54,7 +54,7 @@ func readVectors(ctx context.Context, path string) (*vector.Set, error) {
 		return nil, fmt.Errorf("item vectors: %w", err)
 	case report.Bad > 0:
 		e := report.Errors[0]
-		return nil, fmt.Errorf("item vectors: %d bad rows in %s; the first is row %d: %s", report.Bad, path, e.Row, e.Detail)
+		return nil, fmt.Errorf("item vectors: %d bad rows in %s; the first is %s %d: %s", report.Bad, path, rowWord(path), e.Row, e.Detail)
 	case len(ids) == 0:
 		return nil, errors.New("item vectors: " + path + " holds none")
 	}

@@ -23,7 +23,7 @@ type keysCmd struct {
 type keysCreateCmd struct {
 	targetFlags
 	Scope  string   `default:"sk" enum:"pk,sk" help:"pk for pages, sk for servers (${enum})."`
-	Origin []string `help:"Origin that may use a pk, e.g. https://shop.example; may repeat."`
+	Origin []string `help:"Origin whose pages may use a pk, e.g. https://shop.example; may repeat. Without one no page may."`
 	Label  string   `help:"A word to know it by."`
 	JSON   bool     `help:"Print one JSON object." name:"json"`
 }
@@ -39,12 +39,18 @@ type madeKey struct {
 
 // Run makes the key.
 func (c *keysCreateCmd) Run(ctx context.Context, s streams) error {
-	if err := c.check(); err != nil {
+	var p problems
+	c.check(&p)
+	if err := p.err(); err != nil {
 		return err
 	}
 	made, err := c.create(ctx)
 	if err != nil {
 		return err
+	}
+	if made.Scope == string(keys.Publishable) && len(made.Origins) == 0 {
+		// Not on standard output, where --json prints one object and nothing else.
+		fmt.Fprintln(s.err, "Pages are refused until a key names their origin: make one with --origin https://your.shop. Apps, which send no origin, may use this one.")
 	}
 	if c.JSON {
 		return writeJSON(s.out, made)
@@ -108,7 +114,7 @@ type keyList struct {
 
 // Run lists them.
 func (c *keysListCmd) Run(ctx context.Context, s streams) error {
-	if err := c.check(); err != nil {
+	if err := c.ready(); err != nil {
 		return err
 	}
 	list, err := c.list(ctx)
@@ -163,7 +169,7 @@ type keysRevokeCmd struct {
 
 // Run revokes it; from then on it is refused.
 func (c *keysRevokeCmd) Run(ctx context.Context, s streams) error {
-	if err := c.check(); err != nil {
+	if err := c.ready(); err != nil {
 		return err
 	}
 	if err := c.revoke(ctx); err != nil {

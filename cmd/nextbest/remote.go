@@ -18,17 +18,39 @@ type targetFlags struct {
 	Data   string `help:"Data directory of a stopped server." placeholder:"DIR" xor:"target"`
 	Server string `help:"Address of a running server, e.g. http://127.0.0.1:8080." placeholder:"URL" xor:"target"`
 	Key    string `help:"Secret key (sk_…) for --server." placeholder:"KEY"`
-	Site   string `default:"main" help:"Site to work on with --data; with --server the key decides."`
+	Site   string `default:"main" help:"Site to work on with --data (${default}); with --server the key decides."`
 }
 
-func (t targetFlags) check() error {
-	switch {
-	case t.Data == "" && t.Server == "":
-		return usagef("say where to work: --data DIR for a stopped server, or --server URL --key sk_… for a running one")
-	case t.Server != "" && t.Key == "":
-		return usagef("--server needs --key with a secret key (sk_…)")
+// check tells what is wrong with the place to work at.
+func (t targetFlags) check(p *problems) {
+	if t.Data == "" && t.Server == "" {
+		p.addf("say where to work: --data DIR for a stopped server, or --server URL --key sk_… for a running one")
 	}
-	return nil
+	if t.Server != "" && !webAddress(t.Server) {
+		p.addf("--server %q is not a URL such as http://127.0.0.1:8080", t.Server)
+	}
+	if t.Server != "" && t.Key == "" {
+		p.addf("--server needs --key with a secret key (sk_…)")
+	}
+	if t.Data != "" {
+		checkSite(p, t.Site)
+	}
+}
+
+// checkStore refuses a directory that holds no store: a typing error must not
+// make one.
+func (t targetFlags) checkStore(p *problems) {
+	if t.Data != "" && !storeExists(t.Data) {
+		p.failf("there is no store in --data %s; `nextbest serve --data %s` or `nextbest keys create --data %s` makes one", t.Data, t.Data, t.Data)
+	}
+}
+
+// ready is both checks.
+func (t targetFlags) ready() error {
+	var p problems
+	t.check(&p)
+	t.checkStore(&p)
+	return p.err()
 }
 
 // remote calls the control plane of a running server.

@@ -23,7 +23,7 @@ const (
 // NEXTBEST_FLAG_NAME and may stand in the file named by --config; the order is
 // default < file < environment < flag.
 type cli struct {
-	Config   kong.ConfigFlag `help:"Read flags from this JSON file." placeholder:"FILE"`
+	Config   kong.ConfigFlag `help:"Read flags from this JSON file; --print-config of serve and demo writes one." placeholder:"FILE"`
 	Serve    serveCmd        `cmd:"" help:"Serve events and recommendations."`
 	Demo     demoCmd         `cmd:"" help:"The whole loop on real data with a page to click in."`
 	Import   importCmd       `cmd:"" help:"Load a catalog, events or profiles from files."`
@@ -78,17 +78,15 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 }
 
 func exitCode(err error, errOut io.Writer) int {
-	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitDone
-	case errors.As(err, &usage):
-		fmt.Fprintf(errOut, "nextbest: %v\n", err)
-		return exitUsage
-	default:
-		fmt.Fprintf(errOut, "nextbest: %v\n", err)
-		return exitFailed
 	}
+	fmt.Fprintf(errOut, "nextbest: %s\n", told(err))
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 // versionCmd prints the version.

@@ -5,16 +5,20 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nextbest/nextbest/internal/dataset"
+	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/recommend/rows"
 )
@@ -34,7 +38,7 @@ type trainCmd struct {
 type trained struct {
 	Version string  `json:"version"`
 	Items   int     `json:"items"`
-	Entries int     `json:"entries"`
+	Entries int     `json:"entries,omitempty"` // unknown of models of older versions
 	Bytes   int64   `json:"bytes"`
 	TrainS  float64 `json:"train_s"`
 	Active  bool    `json:"active"`
@@ -43,15 +47,7 @@ type trained struct {
 
 // Run trains.
 func (c *trainCmd) Run(ctx context.Context, s streams) error {
-	if c.Out == "" || c.Data != "" || c.Server != "" {
-		if err := c.targetFlags.check(); err != nil {
-			return usagef("%w; or write the model to a file with --events FILE --out MODEL", err)
-		}
-	}
-	if c.Events == "" && c.Out != "" {
-		return usagef("--out needs --events FILE: the kept log is trained where it is, with --data or --server")
-	}
-	params, err := rowParams(c.Param)
+	params, err := c.check()
 	if err != nil {
 		return err
 	}
@@ -72,25 +68,49 @@ func (c *trainCmd) Run(ctx context.Context, s streams) error {
 	return err
 }
 
+// check tells all that is wrong before anything is read.
+func (c *trainCmd) check() (rows.Params, error) {
+	var p problems
+	switch {
+	case c.Out == "" && c.Data == "" && c.Server == "":
+		p.addf("say where the model goes: --data DIR into a stopped server, --server URL --key sk_… into a running one, or --events FILE --out MODEL into a file")
+	case c.Data != "" || c.Server != "":
+		c.targetFlags.check(&p)
+		c.checkStore(&p)
+	}
+	if c.Events == "" && c.Out != "" {
+		p.addf("--out needs --events FILE: the kept log is trained where it is, with --data or --server")
+	}
+	if !(c.SpanDays > 0) {
+		p.addf("--span-days must be more than 0")
+	}
+	p.file("--events", c.Events)
+	params := rowParams(c.Param, &p)
+	return params, p.err()
+}
+
 // rowParams are the defaults with the named ones replaced.
-func rowParams(set map[string]float64) (rows.Params, error) {
+func rowParams(set map[string]float64, problems *problems) rows.Params {
 	p := rows.DefaultParams()
 	fields := map[string]*float64{"a": &p.A, "lambda": &p.Lambda, "tw": &p.TW, "sw_days": &p.SWDays, "delta": &p.Delta}
 	counts := map[string]*int{"top": &p.Top, "last": &p.Last}
-	for name, v := range set {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		v := set[name]
 		switch {
 		case fields[name] != nil:
 			*fields[name] = v
 		case counts[name] != nil && v == math.Trunc(v):
 			*counts[name] = int(v)
 		default:
-			return p, usagef("--param %s=%v: the rows have a, lambda, tw, sw_days, delta and the whole numbers top, last", name, v)
+			problems.addf("--param %s=%v: the rows have a, lambda, tw, sw_days, delta and the whole numbers top, last", name, v)
 		}
 	}
-	if err := p.Validate(); err != nil {
-		return p, usageError{err}
+	if f := fault.Of(p.Validate()); f != nil {
+		for _, place := range f.Fields {
+			problems.addf("--param %s: must be %s", strings.TrimPrefix(place.Pointer, "/"), place.Detail)
+		}
 	}
-	return p, nil
+	return p
 }
 
 func (c *trainCmd) train(ctx context.Context, params rows.Params, s streams) (trained, error) {
@@ -99,16 +119,30 @@ func (c *trainCmd) train(ctx context.Context, params rows.Params, s streams) (tr
 	}
 	if c.Server != "" {
 		var v remoteModel
-		err := c.remote().do(ctx, http.MethodPost, "/v1/models:train", "", nil, &v)
-		return trained{Version: v.Version, Bytes: v.Bytes, Items: atoi(v.Meta["items"]), Active: true}, err
+		err := c.remote().doJSON(ctx, http.MethodPost, "/v1/models:train", c.request(), &v)
+		return trainedThere(v.Version, v.Bytes, v.Meta), err
 	}
 	var report trained
-	err := withSite(ctx, c.targetFlags, params, func(st *site.Site) error {
-		v, err := st.Train(ctx, func(n int) { fmt.Fprintf(s.err, "read %d events\n", n) })
-		report = trained{Version: v.ID, Bytes: v.Bytes, Items: atoi(v.Meta["items"]), Active: true}
+	err := withSite(ctx, c.targetFlags, func(st *site.Site) error {
+		v, err := st.Train(ctx, &params, func(n int) { fmt.Fprintf(s.err, "read %d events\n", n) })
+		report = trainedThere(v.ID, v.Bytes, v.Meta)
 		return err
 	})
 	return report, err
+}
+
+// request is the body of a training in the server: the parameters that were
+// named, nothing when none were.
+func (c *trainCmd) request() any {
+	if len(c.Param) == 0 {
+		return nil
+	}
+	return map[string]any{"params": c.Param}
+}
+
+// trainedThere is the report on a model that was trained where the log is.
+func trainedThere(version string, bytes int64, meta map[string]string) trained {
+	return trained{Version: version, Bytes: bytes, Items: atoi(meta["items"]), Entries: atoi(meta["entries"]), Active: true}
 }
 
 // remoteModel is a model as the control plane shows it.
@@ -166,7 +200,7 @@ func (c *trainCmd) activate(ctx context.Context, body []byte) error {
 		}
 		return r.do(ctx, http.MethodPost, "/v1/models/"+url.PathEscape(v.Version)+":activate", "", nil, nil)
 	}
-	return withSite(ctx, c.targetFlags, rows.Params{}, func(st *site.Site) error {
+	return withSite(ctx, c.targetFlags, func(st *site.Site) error {
 		v, err := st.PutModel(ctx, body)
 		if err != nil {
 			return err

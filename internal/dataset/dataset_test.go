@@ -87,11 +87,14 @@ func TestReportsWhatIsBroken(t *testing.T) {
 		"gzip cut off":       {"a.csv.gz", packed[:len(packed)/2], "row "},
 		"empty":              {"a.csv", nil, "header"},
 		"no id column":       {"a.csv", []byte("name,price\nx,1\n"), "item_id"},
+		"semicolons":         {"a.csv", []byte("item_id;name\n1;one\n"), "semicolons"},
+		"tabs":               {"a.csv", []byte("item_id\tname\n1\tone\n"), ".tsv"},
+		"commas":             {"a.tsv", []byte("item_id,name\n1,one\n"), ".csv"},
 		"column twice":       {"a.csv", []byte("item_id,Item ID\n1,2\n"), "twice"},
 		"parquet of nothing": {"a.parquet", []byte("PAR1"), "parquet"},
 		"parquet of text":    {"a.parquet", bytes.Repeat([]byte("PAR1 and more "), 40), "parquet"},
 		"quote left open":    {"a.csv", append([]byte("item_id,name\n1,\"x"), bytes.Repeat([]byte("y\n"), maxLine)...), "row 1"},
-		"endless line":       {"a.ndjson", bytes.Repeat([]byte("y"), maxLine+10), "row 1"},
+		"endless line":       {"a.ndjson", append([]byte("\n{}\n"), bytes.Repeat([]byte("y"), maxLine+10)...), "line 3"},
 		"bomb":               {"a.csv.gz", gz(t, append([]byte("item_id\n"), bytes.Repeat(append(bytes.Repeat([]byte("a"), 1<<20), 10), 80)...)), "times its size"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,5 +159,27 @@ func TestMergeKeepsTheSum(t *testing.T) {
 	a.Merge(b)
 	if a.Rows != 203 || a.Rows != a.Good+a.Bad || len(a.Errors) != 100 || len(a.Unknown) != 2 || a.Dimension != 4 {
 		t.Errorf("merged into %+v", a)
+	}
+}
+
+// A bad row of NDJSON is named by its line, as an editor shows it; a csv's by
+// its number.
+func TestBadRowsAreFoundAgain(t *testing.T) {
+	for file, c := range map[string]struct {
+		body string
+		row  int64
+	}{
+		"a.ndjson": {"{\"item_id\":\"1\"}\n\n\n{\"item_id\":\"2\",\"price\":\"x\"}\n", 4},
+		"a.csv":    {"item_id,price\n1,1\n2,x\n", 2},
+	} {
+		report, err := ReadCatalog(t.Context(), put(t, file, []byte(c.body)), Options{}, keep(&[]string{}))
+		if err != nil || report.Rows != 2 || len(report.Errors) != 1 || report.Errors[0].Row != c.row {
+			t.Errorf("%s: report %+v, error %v; want one bad row, %d", file, report, err, c.row)
+		}
+	}
+	path := put(t, "a.ndjson", []byte("\n\n{\"item_id\":\"1\"}\n"))
+	_, err := ReadCatalog(t.Context(), path, Options{}, func(item) error { return errors.New("full") })
+	if err == nil || !strings.Contains(err.Error(), "line 3") {
+		t.Errorf("the caller's error is placed in %v, want line 3", err)
 	}
 }

@@ -108,6 +108,8 @@ func noPanic(err *error) {
 
 func (c *columnar) columns() (names, unread []string) { return c.names, c.unread }
 
+func (c *columnar) line() int64 { return 0 }
+
 func (c *columnar) close() {
 	if c.rows != nil {
 		c.rows.Close()

@@ -25,6 +25,9 @@ type rowReader interface {
 	// theirs, and those of columns that cannot be read.
 	columns() (names, unread []string)
 	next(r *row) error
+	// line is the number of the line that next read last, for formats that
+	// people look into by lines; 0 where rows are counted.
+	line() int64
 	close()
 }
 
@@ -115,9 +118,27 @@ func (r *resolver) header(names, unread []string) error {
 		found = r.schema.id(r.column(name)) || found
 	}
 	if !found {
-		return fault.Invalidf("header", "there is no column %s; the columns are: %s", r.schema.wants, strings.Join(names, ", "))
+		return fault.Invalidf("header", "there is no column %s; the columns are: %s%s", r.schema.wants, strings.Join(names, ", "), delimiterHint(names))
 	}
 	return nil
+}
+
+// delimiterHint says what is probably wrong with a header of one column that
+// holds another format's delimiter.
+func delimiterHint(names []string) string {
+	if len(names) != 1 {
+		return ""
+	}
+	for _, d := range []struct{ delimiter, hint string }{
+		{"\t", "is it separated by tabs? Then name the file .tsv"},
+		{";", "is it separated by semicolons? A .csv is separated by commas"},
+		{",", "is it separated by commas? Then name the file .csv"},
+	} {
+		if strings.Contains(names[0], d.delimiter) {
+			return "; " + d.hint
+		}
+	}
+	return ""
 }
 
 // read drives a source through decode and hands the good rows to fn.
@@ -143,7 +164,7 @@ func read[T any](ctx context.Context, src Source, opts Options, s schema,
 		}
 		var p *problem
 		if err != nil && !errors.As(err, &p) {
-			return report, src.broken(rowName(report.Rows+1), err)
+			return report, src.broken(placeOf(reader, report.Rows+1), err)
 		}
 		report.Rows++
 		var out T
@@ -151,18 +172,25 @@ func read[T any](ctx context.Context, src Source, opts Options, s schema,
 			out, p = decode(names, &r)
 		}
 		if p != nil {
-			report.bad(src.Name, p)
+			report.bad(src.Name, max(report.Rows, reader.line()), p)
 			continue
 		}
 		if err := fn(out); err != nil {
+			place := placeOf(reader, report.Rows)
 			report.Rows--
-			return report, fmt.Errorf("%s: %s: %w", src.Name, rowName(report.Rows+1), err)
+			return report, fmt.Errorf("%s: %s: %w", src.Name, place, err)
 		}
 		report.Good++
 	}
 }
 
-func rowName(n int64) string { return "row " + strconv.FormatInt(n, 10) }
+// placeOf names a row the way people find it: by its line, or as the n-th row.
+func placeOf(reader rowReader, n int64) string {
+	if line := reader.line(); line > 0 {
+		return "line " + strconv.FormatInt(line, 10)
+	}
+	return "row " + strconv.FormatInt(n, 10)
+}
 
 // rows opens the reader of the source's format.
 func (s Source) rows(ctx context.Context, progress func(read, total int64)) (rowReader, error) {

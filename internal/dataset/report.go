@@ -25,7 +25,7 @@ type Report struct {
 // RowError says why a row is bad.
 type RowError struct {
 	File    string `json:"file"`
-	Row     int64  `json:"row"`     // from 1, a header does not count
+	Row     int64  `json:"row"`     // from 1, a header does not count; of NDJSON the line, empty ones count
 	Pointer string `json:"pointer"` // the column, as a JSON pointer; "" for the whole row
 	Code    string `json:"code"`
 	Detail  string `json:"detail"`
@@ -52,10 +52,10 @@ func (r *Report) unknown(name string) {
 	}
 }
 
-func (r *Report) bad(file string, p *problem) {
+func (r *Report) bad(file string, row int64, p *problem) {
 	r.Bad++
 	if len(r.Errors) < maxErrors {
-		r.Errors = append(r.Errors, RowError{File: file, Row: r.Rows, Pointer: p.pointer, Code: p.code, Detail: p.detail})
+		r.Errors = append(r.Errors, RowError{File: file, Row: row, Pointer: p.pointer, Code: p.code, Detail: p.detail})
 	}
 }
 

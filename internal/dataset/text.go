@@ -41,6 +41,7 @@ func newTable(body io.ReadCloser, comma rune) (*table, error) {
 }
 
 func (t *table) columns() (names, unread []string) { return t.head, nil }
+func (t *table) line() int64                       { return 0 }
 func (t *table) close()                            { t.body.Close() }
 
 func (t *table) next(r *row) error {
@@ -84,6 +85,7 @@ type objects struct {
 }
 
 func (o *objects) columns() (names, unread []string) { return nil, nil }
+func (o *objects) line() int64                       { return o.lines.n }
 func (o *objects) close()                            { o.body.Close() }
 
 func (o *objects) next(r *row) error {

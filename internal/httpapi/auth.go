@@ -79,15 +79,14 @@ func (c *call) checkOrigin(k *keys.Key) error {
 	if k.Scope == keys.Secret {
 		return forbidden("key_exposed", "a secret key must not be used by a page in a browser; use a publishable key (pk_…) there and revoke this one")
 	}
-	for _, o := range k.Origins {
-		if string(c.origin) == o {
-			return nil
-		}
-	}
-	if c.s.cfg.Demo && k.Site == DemoSite && c.sameOrigin() {
+	if k.Allows(c.origin) || c.s.cfg.Demo && k.Site == DemoSite && c.sameOrigin() {
 		return nil
 	}
-	return forbidden("origin_forbidden", "pages of %s may not use this key; add the origin to the key", printable(string(c.origin)))
+	if string(c.origin) == "null" {
+		return forbidden("origin_forbidden", "a page without an origin of its own (a file, a sandboxed frame) may not use a key; serve it from an address that the key lists")
+	}
+	origin := printable(string(c.origin))
+	return forbidden("origin_forbidden", "pages of %s may not use this key; make one that lists the origin: nextbest keys create --scope pk --origin %s", origin, origin)
 }
 
 // sameOrigin reports whether the page came from this very address.
@@ -129,7 +128,7 @@ func preflight(c *call) error {
 	h := &c.rc.Response.Header
 	h.Set(fiber.HeaderVary, "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 	h.Set(fiber.HeaderAllow, c.route.allow)
-	if len(c.origin) > 0 && (c.s.cfg.Keys.AnyAllows(string(c.origin)) || c.s.cfg.Demo && c.sameOrigin()) {
+	if len(c.origin) > 0 && (c.s.cfg.Keys.AnyAllows(c.origin) || c.s.cfg.Demo && c.sameOrigin()) {
 		h.SetBytesV(fiber.HeaderAccessControlAllowOrigin, c.origin)
 		h.Set(fiber.HeaderAccessControlAllowMethods, c.route.allow)
 		h.Set(fiber.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Content-Encoding, X-Request-Id, X-Retry-Count, Traceparent, Tracestate")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nextbest/nextbest/internal/keys"
 	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 )
 
@@ -150,6 +151,28 @@ func (c *call) param(name string) (string, error) {
 		return "", badRequest("invalid_path", "the path holds a broken percent escape")
 	}
 	return v, nil
+}
+
+// visitorID is the visitor that the path names, under the rules for bodies.
+func (c *call) visitorID() (string, error) { return c.checkedParam(event.Junk) }
+
+// itemID is the item that the path names, under the rules for bodies: shops
+// number their products from 0.
+func (c *call) itemID() (string, error) {
+	return c.checkedParam(func(id string) bool { return id != "0" && event.Junk(id) })
+}
+
+func (c *call) checkedParam(junk func(id string) bool) (string, error) {
+	id, err := c.param("id")
+	switch {
+	case err != nil:
+		return "", err
+	case event.CheckID(id) != nil:
+		return "", invalidField("invalid_id", "/id", detailID)
+	case junk(id):
+		return "", invalidField("junk_id", "/id", "is a placeholder, not an id")
+	}
+	return id, nil
 }
 
 // send writes the answer; body is copied.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -24,7 +23,7 @@ const (
 	maxWhyNot     = 20
 	maxText       = 1024 // category, query, referrer
 	maxDays       = 3650
-	minSessionID  = 22 // characters of a session id that stands alone under a publishable key
+	byteOrderMark = "\ufeff"
 )
 
 // queryInput reads the body of a request for recommendations, token by token,
@@ -40,13 +39,14 @@ type queryInput struct {
 	sentAt  int64
 	events  []byte // raw; part of the body
 	unknown int
+	blended bool // blend was sent, whatever it holds
 	fault   *fault.Error
 	buf     []byte // unquoted names
 }
 
 func (d *queryInput) reset() {
 	d.in = bytes.Buffer{}
-	d.names, d.q, d.key, d.sentAt, d.events, d.unknown, d.fault = nil, nil, "", 0, nil, 0, nil
+	d.names, d.q, d.key, d.sentAt, d.events, d.unknown, d.blended, d.fault = nil, nil, "", 0, nil, 0, false, nil
 }
 
 // decode reads a whole body. The error is about JSON (400); faults of fields
@@ -119,7 +119,7 @@ func (d *queryInput) field(name []byte) error {
 	case "context":
 		return d.nested("/context", d.contextField)
 	case "blend":
-		return d.nested("/blend", d.blendField)
+		return d.blend()
 	case "events":
 		return d.inline()
 	case "filter":
@@ -137,7 +137,7 @@ func (d *queryInput) lists(name []byte) error {
 	case "exclude":
 		return d.ids("/exclude", maxExclude, &q.Exclude)
 	case "candidates":
-		return d.ids("/candidates", maxCandidates, &q.Candidates)
+		return d.candidates()
 	case "why_not":
 		return d.ids("/why_not", maxWhyNot, &q.WhyNot)
 	case "fields":
@@ -174,24 +174,6 @@ func (d *queryInput) contextField(name []byte) error {
 	}
 	d.unknown++
 	return d.skip()
-}
-
-func (d *queryInput) blendField(name []byte) error {
-	if string(name) != "a" {
-		d.unknown++
-		return d.skip()
-	}
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
-	}
-	a, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil || a < 0 || a > 1 {
-		d.refuse("invalid_field", "/blend/a", "must be a number from 0 to 1")
-		return nil
-	}
-	d.q.BlendA = &a
-	return nil
 }
 
 // nested reads an object inside the request.
@@ -259,7 +241,7 @@ func wordSyntax(err error) error {
 // keyOf looks for the key in a body that could not be read: the key is judged
 // before the body, so it counts when it stands before the fault.
 func keyOf(body []byte) []byte {
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	dec := jsontext.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte(byteOrderMark))))
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return nil
 	}

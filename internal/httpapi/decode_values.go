@@ -12,6 +12,13 @@ import (
 const (
 	neverExcluded  = -1 // site.Query.ExcludePurchased
 	alwaysExcluded = 0
+
+	detailID    = "must have 1-128 bytes of UTF-8 without control characters"
+	detailJunk  = "is a placeholder, not an id; leave it out when there is none"
+	detailText  = "must have at most 1024 bytes"
+	detailTime  = "must be RFC 3339 or epoch milliseconds"
+	detailBool  = "must be true or false"
+	detailEmpty = "must hold 1 to 1000 item ids; leave it out to have them found"
 )
 
 // unquote copies a JSON string; false when the value is none.
@@ -74,7 +81,7 @@ func (d *queryInput) who(pointer string, dst *string) error {
 		return err
 	}
 	if *dst != "" && event.Junk(*dst) {
-		d.refuse("junk_id", pointer, "is a placeholder, not an id; leave the field out when there is none")
+		d.refuse("junk_id", pointer, detailJunk)
 	}
 	return nil
 }
@@ -90,7 +97,7 @@ func (d *queryInput) id(pointer string, dst *string) error {
 	case !ok:
 		d.refuse("invalid_id", pointer, "must be a string; put the id in quotes")
 	case s != "" && event.CheckID(s) != nil:
-		d.refuse("invalid_id", pointer, "must have 1-128 bytes of UTF-8 without control characters")
+		d.refuse("invalid_id", pointer, detailID)
 	default:
 		*dst = s
 	}
@@ -107,7 +114,7 @@ func (d *queryInput) text(pointer string, dst *string) error {
 	case !ok:
 		d.refuse("invalid_field", pointer, "must be a string")
 	case len(s) > maxText:
-		d.refuse("invalid_field", pointer, "must have at most 1024 bytes")
+		d.refuse("invalid_field", pointer, detailText)
 	default:
 		*dst = s
 	}
@@ -141,7 +148,7 @@ func (d *queryInput) time() error {
 	}
 	ms, ok := event.ParseTime(raw)
 	if !ok {
-		d.refuse("invalid_time", "/sent_at", "must be RFC 3339 or epoch milliseconds")
+		d.refuse("invalid_time", "/sent_at", detailTime)
 	}
 	d.sentAt = ms
 	return nil
@@ -180,20 +187,71 @@ func (d *queryInput) purchased() error {
 	if err != nil || raw == nil {
 		return err
 	}
+	word := string(raw)
+	if s, quoted := unquote(raw); quoted && (s == "never" || s == "always") {
+		word = s
+	}
+	d.setPurchased(word)
+	return nil
+}
+
+func (d *queryInput) setPurchased(word string) {
 	var days int
-	switch string(raw) {
-	case `"never"`:
+	var err error
+	switch word {
+	case "never":
 		days = neverExcluded
-	case `"always"`:
+	case "always":
 		days = alwaysExcluded
 	default:
-		if days, err = strconv.Atoi(string(raw)); err != nil || days < 1 || days > maxDays {
+		if days, err = strconv.Atoi(word); err != nil || days < 1 || days > maxDays {
 			d.refuse("invalid_field", "/exclude_purchased", `must be "never", "always" or a number of days from 1 to 3650`)
-			return nil
+			return
 		}
 	}
 	d.q.ExcludePurchased = &days
-	return nil
+}
+
+// blend reads {"a":0..1}. An object without its a steers nothing and is a
+// mistake; null counts as left out.
+func (d *queryInput) blend() error {
+	kind, said := d.dec.PeekKind(), false
+	d.blended = kind != 'n'
+	err := d.nested("/blend", func(name []byte) error {
+		if string(name) != "a" {
+			d.unknown++
+			return d.skip()
+		}
+		said = true
+		raw, err := d.value()
+		if err == nil {
+			d.setBlend(string(raw))
+		}
+		return err
+	})
+	if err == nil && kind == '{' && !said {
+		d.setBlend("")
+	}
+	return err
+}
+
+func (d *queryInput) setBlend(number string) {
+	a, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(a >= 0 && a <= 1) {
+		d.refuse("invalid_field", "/blend/a", "must be a number from 0 to 1")
+		return
+	}
+	d.q.BlendA = &a
+}
+
+// candidates reads the items to rank. None at all is a caller's mistake, not a
+// wish for an empty list.
+func (d *queryInput) candidates() error {
+	err := d.ids("/candidates", maxCandidates, &d.q.Candidates)
+	if list := d.q.Candidates; err == nil && list != nil && len(list) == 0 {
+		d.refuse("candidates_missing", "/candidates", detailEmpty)
+	}
+	return err
 }
 
 func (d *queryInput) flag(pointer string, dst *bool) error {
@@ -215,7 +273,7 @@ func (d *queryInput) optional(pointer string, dst **bool) error {
 		v := raw[0] == 't'
 		*dst = &v
 	default:
-		d.refuse("invalid_field", pointer, "must be true or false")
+		d.refuse("invalid_field", pointer, detailBool)
 	}
 	return nil
 }
@@ -267,15 +325,17 @@ func splitIDs(raw jsontext.Value, most int) (list []string, at int, detail strin
 		id, _ := unquoteText(text[i : end+1])
 		switch {
 		case event.CheckID(id) != nil:
-			return nil, len(list), "must have 1-128 bytes of UTF-8 without control characters"
+			return nil, len(list), detailID
 		case len(list) == most:
-			return nil, -1, "must hold at most " + strconv.Itoa(most) + " entries"
+			return nil, -1, detailMost(most)
 		}
 		list = append(list, id)
 		i = end + 1
 	}
 	return list, -1, ""
 }
+
+func detailMost(most int) string { return "must hold at most " + strconv.Itoa(most) + " entries" }
 
 // unquoteText is unquote for text that is a string of its own already.
 func unquoteText(raw string) (string, bool) {

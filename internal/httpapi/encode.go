@@ -67,13 +67,19 @@ func appendVersions(b []byte, v *recommend.Versions) []byte {
 	return append(b, '}')
 }
 
+// appendSession names a session: null for one that has neither id nor events.
 func appendSession(b []byte, id string, events int, last string) []byte {
+	if id == "" && events == 0 {
+		return append(b, "null"...)
+	}
 	b = append(b, `{"session_id":`...)
 	b = appendString(b, id)
 	b = append(b, `,"events":`...)
 	b = strconv.AppendInt(b, int64(events), 10)
-	b = append(b, `,"last_event_id":`...)
-	b = appendString(b, last)
+	if last != "" {
+		b = append(b, `,"last_event_id":`...)
+		b = appendString(b, last)
+	}
 	return append(b, '}')
 }
 
@@ -280,14 +286,12 @@ func appendResult(b []byte, r *ingest.Result) []byte {
 	}
 	b = append(b, `],"shed":`...)
 	b = strconv.AppendInt(b, int64(r.Shed), 10)
-	b = append(b, `,"durability":`...)
-	b = appendString(b, r.Durability)
-	b = append(b, `,"session":`...)
-	if r.SessionID == "" {
-		b = append(b, "null"...)
-	} else {
-		b = appendSession(b, r.SessionID, r.Events, r.LastEventID)
+	if r.Durability != "" { // nothing was stored, nothing is promised
+		b = append(b, `,"durability":`...)
+		b = appendString(b, r.Durability)
 	}
+	b = append(b, `,"session":`...)
+	b = appendSession(b, r.SessionID, r.Events, r.LastEventID)
 	b = appendMade(b, r.Made)
 	return append(b, '}')
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nextbest/nextbest/recommend"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/profile"
+	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 )
@@ -215,7 +216,7 @@ func (f *fakeSite) ActivateModel(_ context.Context, id string) error {
 	return fault.NotFoundf("unknown_model", "there is no model %q", id)
 }
 
-func (f *fakeSite) Train(ctx context.Context, _ func(int)) (site.Version, error) {
+func (f *fakeSite) Train(ctx context.Context, _ *rows.Params, _ func(int)) (site.Version, error) {
 	v, err := f.PutModel(ctx, []byte("model"))
 	if err != nil {
 		return v, err

@@ -3,11 +3,18 @@ package httpapi
 import (
 	"net/http"
 
+	jsonx "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/recommend/catalog"
 )
 
-const maxItems = 5000 // in one request
+const (
+	maxItems    = 5000 // in one request
+	itemStored  = "stored"
+	itemInvalid = "invalid"
+)
 
 // itemVerdict is what became of one item of a PUT.
 type itemVerdict struct {
@@ -25,11 +32,11 @@ type itemsAnswer struct {
 	Items   []itemVerdict `json:"items"`
 }
 
-// putItems inserts or replaces items. A bad item does not fail the others; a
-// body of the wrong shape is refused whole.
+// putItems inserts or replaces items. A bad item does not fail the others; only
+// a body that holds no list of them is refused whole.
 func putItems(c *call) error {
 	var in struct {
-		Items []catalog.Item `json:"items"`
+		Items []jsontext.Value `json:"items"`
 	}
 	if err := c.readStrict(&in); err != nil {
 		return err
@@ -41,25 +48,68 @@ func putItems(c *call) error {
 		return withStatus(fault.Invalidf("too_many_items", "the request holds %d items; send at most %d at once", len(in.Items), maxItems).
 			At("/items", "split the request"), http.StatusRequestEntityTooLarge)
 	}
-	verdicts, err := c.site.PutItems(c.ctx, in.Items)
-	if err != nil {
+	out := itemsAnswer{Items: make([]itemVerdict, len(in.Items))}
+	if err := c.storeItems(out.readItems(in.Items)); err != nil {
 		return err
 	}
-	out := itemsAnswer{Items: make([]itemVerdict, len(in.Items))}
-	for i, it := range in.Items {
-		out.Items[i] = itemVerdict{Index: i, ItemID: it.ItemID, Status: "stored"}
-		if i < len(verdicts) && verdicts[i] != nil {
-			out.Items[i].refuse(verdicts[i])
+	for i := range out.Items {
+		if out.Items[i].Status == itemStored {
+			out.Stored++
+		} else {
 			out.Invalid++
-			continue
 		}
-		out.Stored++
 	}
 	return c.reply(http.StatusOK, out)
 }
 
+// readItems decodes each item on its own. It returns those that could be read
+// and the verdict of each; the others have theirs.
+func (a *itemsAnswer) readItems(raw []jsontext.Value) ([]catalog.Item, []*itemVerdict) {
+	items, verdicts := make([]catalog.Item, 0, len(raw)), make([]*itemVerdict, 0, len(raw))
+	for i := range raw {
+		v := &a.Items[i]
+		v.Index, v.Status = i, itemStored
+		var it catalog.Item
+		if err := strictValue(raw[i], &it); err != nil {
+			v.ItemID = idOf(raw[i])
+			v.refuse(err)
+			continue
+		}
+		v.ItemID = it.ItemID
+		items, verdicts = append(items, it), append(verdicts, v)
+	}
+	return items, verdicts
+}
+
+// idOf is the id of an item that is wrong elsewhere, "" when there is none.
+func idOf(raw jsontext.Value) string {
+	var it struct {
+		ItemID string `json:"item_id"`
+	}
+	if err := jsonx.Unmarshal(raw, &it); err != nil {
+		return ""
+	}
+	return it.ItemID
+}
+
+func (c *call) storeItems(items []catalog.Item, verdicts []*itemVerdict) error {
+	if len(items) == 0 {
+		return nil
+	}
+	errs, err := c.site.PutItems(c.ctx, items)
+	if err != nil {
+		return err
+	}
+	for i, err := range errs {
+		if err != nil {
+			verdicts[i].refuse(err)
+		}
+	}
+	return nil
+}
+
 func (v *itemVerdict) refuse(err error) {
-	v.Status, v.Code, v.Detail = "invalid", "invalid_item", "the item is not valid"
+	v.Status, v.Code, v.Detail = itemInvalid, "invalid_item", "the item is not valid"
 	if f := fault.Of(err); f != nil {
 		v.Code, v.Detail = f.Code, f.Detail
 		for _, at := range f.Fields {
@@ -69,7 +119,7 @@ func (v *itemVerdict) refuse(err error) {
 }
 
 func getItem(c *call) error {
-	id, err := c.param("id")
+	id, err := c.itemID()
 	if err != nil {
 		return err
 	}
@@ -77,12 +127,21 @@ func getItem(c *call) error {
 	if !ok {
 		return fault.NotFoundf("unknown_item", "there is no item %s in this catalog", printable(id))
 	}
-	return c.reply(http.StatusOK, it)
+	return c.reply(http.StatusOK, viewItem(it))
+}
+
+// viewItem says of an item what it is taken for where nothing was sent.
+func viewItem(it catalog.Item) catalog.Item {
+	if it.Available == nil {
+		yes := true
+		it.Available = &yes
+	}
+	return it
 }
 
 // patchItem changes what is live: price and availability.
 func patchItem(c *call) error {
-	id, err := c.param("id")
+	id, err := c.itemID()
 	if err != nil {
 		return err
 	}
@@ -97,7 +156,7 @@ func patchItem(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusOK, it)
+	return c.reply(http.StatusOK, viewItem(it))
 }
 
 func placements(c *call) error {
@@ -109,30 +168,4 @@ func placements(c *call) error {
 		out = append(out, placement{Name: n})
 	}
 	return c.reply(http.StatusOK, map[string]any{"placements": out})
-}
-
-// getVisitor shows what is known of a visitor, by anonymous or user id.
-func getVisitor(c *call) error {
-	id, err := c.param("id")
-	if err != nil {
-		return err
-	}
-	v, err := c.site.Visitor(c.ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.reply(http.StatusOK, v)
-}
-
-// eraseVisitor forgets a visitor and says so.
-func eraseVisitor(c *call) error {
-	id, err := c.param("id")
-	if err != nil {
-		return err
-	}
-	receipt, err := c.site.EraseVisitor(c.ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.reply(http.StatusOK, receipt)
 }

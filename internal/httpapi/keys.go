@@ -85,13 +85,15 @@ func revokeKey(c *call) error {
 	return c.reply(http.StatusOK, viewKey(revoked))
 }
 
-// keepKey stores a key, then lets it count.
+// keepKey makes a key count: by the program's own store, which adds it to the
+// ring, or in the ring alone.
 func (c *call) keepKey(k keys.Key) error {
-	if c.s.cfg.KeyStore != nil {
-		if err := c.s.cfg.KeyStore.PutKey(c.ctx, k); err != nil {
-			return fault.Unavailablef("store_unavailable", "the key was not stored; try again").As(err)
-		}
+	if c.s.cfg.KeyStore == nil {
+		c.s.cfg.Keys.Put(k)
+		return nil
 	}
-	c.s.cfg.Keys.Put(k)
+	if err := c.s.cfg.KeyStore.PutKey(c.ctx, k); err != nil {
+		return fault.Unavailablef("store_unavailable", "the key was not stored; try again").As(err)
+	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/recommend/rows"
+	"github.com/nextbest/nextbest/session/event"
 )
 
 // modelView is one kept model as the control plane shows it.
@@ -63,7 +65,11 @@ func putModel(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(http.StatusCreated, viewModel(v, false))
+	_, active, err := c.site.Models(c.ctx) // the same bytes may be live already
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, viewModel(v, v.ID == active))
 }
 
 // activateModel answers POST /v1/models/{version}:activate.
@@ -75,6 +81,9 @@ func activateModel(c *call) error {
 	id, verb, ok := cutLast(ref, ':')
 	if !ok || verb != "activate" {
 		return fault.NotFoundf("unknown_path", "POST a model's version with :activate")
+	}
+	if event.CheckID(id) != nil {
+		return invalidField("invalid_id", "/id", detailID)
 	}
 	if err := c.site.ActivateModel(c.ctx, id); err != nil {
 		return err
@@ -89,11 +98,66 @@ func cutLast(s string, sep byte) (before, after string, ok bool) {
 	return s, "", false
 }
 
-// trainModel makes a model of the kept log and activates it.
+// trainParams are the model's parameters as they are sent: what is left out
+// has its usual value.
+type trainParams struct {
+	A      *float64 `json:"a"`
+	Lambda *float64 `json:"lambda"`
+	TW     *float64 `json:"tw"`
+	SWDays *float64 `json:"sw_days"`
+	Delta  *float64 `json:"delta"`
+	Top    *int     `json:"top"`
+	Last   *int     `json:"last"`
+}
+
+// over is p with what was sent in its place.
+func (t *trainParams) over(p rows.Params) rows.Params {
+	for _, f := range []struct{ dst, sent *float64 }{
+		{&p.A, t.A}, {&p.Lambda, t.Lambda}, {&p.TW, t.TW}, {&p.SWDays, t.SWDays}, {&p.Delta, t.Delta},
+	} {
+		if f.sent != nil {
+			*f.dst = *f.sent
+		}
+	}
+	for _, f := range []struct{ dst, sent *int }{{&p.Top, t.Top}, {&p.Last, t.Last}} {
+		if f.sent != nil {
+			*f.dst = *f.sent
+		}
+	}
+	return p
+}
+
+// trainModel makes a model of the kept log and activates it; the body may set
+// the model's parameters.
 func trainModel(c *call) error {
-	v, err := c.site.Train(c.ctx, nil)
+	var in struct {
+		Params *trainParams `json:"params"`
+	}
+	if err := c.readOptional(&in); err != nil {
+		return err
+	}
+	var params *rows.Params
+	if in.Params != nil {
+		p := in.Params.over(rows.DefaultParams())
+		if err := checkParams(p); err != nil {
+			return err
+		}
+		params = &p
+	}
+	v, err := c.site.Train(c.ctx, params, nil)
 	if err != nil {
 		return err
 	}
 	return c.reply(http.StatusOK, viewModel(v, true))
+}
+
+// checkParams points at the parameters where the body holds them.
+func checkParams(p rows.Params) error {
+	err := p.Validate()
+	if f := fault.Of(err); f != nil {
+		for i := range f.Fields {
+			f.Fields[i].Pointer = "/params" + f.Fields[i].Pointer
+		}
+	}
+	return err
 }

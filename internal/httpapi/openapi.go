@@ -14,9 +14,6 @@ import (
 //go:embed openapi.json
 var document []byte
 
-// Document is the OpenAPI 3.1 description that GET /openapi.json answers.
-func Document() []byte { return append([]byte(nil), document...) }
-
 func openAPI(c *call) error {
 	c.send(http.StatusOK, typeJSON, document)
 	c.rc.Response.Header.Set(fiber.HeaderCacheControl, "public, max-age=300")

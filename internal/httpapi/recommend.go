@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/session/event"
@@ -32,26 +31,7 @@ func rank(c *call) error {
 		return err
 	}
 	if len(c.query.Candidates) == 0 {
-		return invalidField("candidates_missing", "/candidates", "needs 1 to 1000 item ids to rank")
-	}
-	return c.recommend()
-}
-
-// recommendationsByQuery answers GET /v1/recommendations: the same with query
-// parameters.
-func recommendationsByQuery(c *call) error {
-	if err := c.authorize(c.headerKey()); err != nil {
-		return err
-	}
-	d := c.startQuery()
-	for key, value := range c.rc.QueryArgs().All() {
-		d.argument(string(key), string(value))
-	}
-	if err := c.checkScope(); err != nil {
-		return err
-	}
-	if d.fault != nil {
-		return d.fault
+		return invalidField("candidates_missing", "/candidates", "must hold 1 to 1000 item ids")
 	}
 	return c.recommend()
 }
@@ -98,13 +78,19 @@ func (c *call) readQuery() error {
 			return err
 		}
 	}
-	switch {
-	case content != nil:
+	if content != nil {
 		return content
-	case c.checkScope() != nil:
-		return c.checkScope()
-	case d.fault != nil:
-		return d.fault
+	}
+	return c.checkFields()
+}
+
+// checkFields looks at what was read: first whether the key may ask for it.
+func (c *call) checkFields() error {
+	if err := c.checkScope(); err != nil {
+		return err
+	}
+	if f := c.in.fault; f != nil {
+		return f
 	}
 	return nil
 }
@@ -146,7 +132,7 @@ func (c *call) checkScope() error {
 		field = "explain"
 	case len(q.WhyNot) > 0:
 		field = "why_not"
-	case q.BlendA != nil:
+	case c.in.blended:
 		field = "blend"
 	default:
 		return nil
@@ -168,22 +154,17 @@ func (c *call) checkMeaning() error {
 		return fault.NotFoundf("unknown_placement", "there is no placement %s; there are: %s", printable(q.Placement), strings.Join(c.placements(), ", ")).
 			At("/placement", "name one of the placements that exist")
 	}
-	w := &q.Who
-	if w.AnonymousID == "" && w.UserID == "" && w.SessionID != "" && len(w.SessionID) < minSessionID && !c.secret() {
-		return invalidField("session_id_short", "/session_id",
-			fmt.Sprintf("alone under a publishable key needs at least %d characters, so that nobody can guess it; or send anonymous_id", minSessionID))
-	}
-	return nil
+	return q.Who.CheckSessionAlone()
 }
 
 // recommend makes the answer to c.query.
 func (c *call) recommend() error {
-	if err := c.checkMeaning(); err != nil {
-		return err
-	}
 	q := &c.query
 	q.Who.Secret = c.secret()
 	q.Who.Site = c.siteName
+	if err := c.checkMeaning(); err != nil {
+		return err
+	}
 	q.GPC, q.Bot, q.ReceivedAt = c.gpc(), c.isBot(), c.received
 	if err := c.inlineEvents(); err != nil {
 		return err
@@ -260,83 +241,4 @@ func (c *call) appendStage(name string, took time.Duration) {
 // invalidField is a 422 about one field.
 func invalidField(code, pointer, detail string) error {
 	return fault.Invalidf(code, "%s %s", pointer[1:], detail).At(pointer, detail)
-}
-
-// argument takes one query parameter; the first of a name counts.
-func (d *queryInput) argument(name, value string) {
-	q := d.q
-	if !utf8.ValidString(value) || len(value) > maxText && name != "key" {
-		d.refuse("invalid_field", "/"+printable(name), "must have at most 1024 bytes of UTF-8")
-		return
-	}
-	switch name {
-	case "placement":
-		first(&q.Placement, value)
-	case "limit":
-		if q.Limit == 0 {
-			d.setLimit(value)
-		}
-	case "anonymous_id":
-		d.checkedWho("/anonymous_id", &q.Who.AnonymousID, value)
-	case "user_id":
-		d.checkedWho("/user_id", &q.Who.UserID, value)
-	case "session_id":
-		d.checkedWho("/session_id", &q.Who.SessionID, value)
-	case "user_token":
-		first(&q.UserToken, value)
-	case "item_id":
-		d.checked("/item_id", &q.Context.ItemID, value)
-	case "after":
-		d.checked("/after", &q.After, value)
-	case "category":
-		first(&q.Context.Category, value)
-	case "query":
-		first(&q.Context.Query, value)
-	case "consent":
-		d.setConsent(value)
-	case "key", "webdriver":
-	default:
-		d.listArgument(name, value)
-	}
-}
-
-// listArgument takes the parameters that may repeat or hold a comma list.
-func (d *queryInput) listArgument(name, value string) {
-	q := d.q
-	switch name {
-	case "fields":
-		q.Fields = append(q.Fields, strings.Split(value, ",")...)
-	case "exclude":
-		q.Exclude = append(q.Exclude, strings.Split(value, ",")...)
-	case "cart":
-		q.Context.Cart = append(q.Context.Cart, strings.Split(value, ",")...)
-	case "explain":
-		q.Explain = value == "true" || value == "1"
-	case "cursor", "market", "currency", "visitors":
-		d.refuse("unsupported", "/"+name, "is reserved and not supported yet; leave it out")
-	default:
-		d.unknown++
-	}
-}
-
-func first(dst *string, value string) {
-	if *dst == "" {
-		*dst = value
-	}
-}
-
-func (d *queryInput) checked(pointer string, dst *string, value string) {
-	if value != "" && event.CheckID(value) != nil {
-		d.refuse("invalid_id", pointer, "must have 1-128 bytes of UTF-8 without control characters")
-		return
-	}
-	first(dst, value)
-}
-
-func (d *queryInput) checkedWho(pointer string, dst *string, value string) {
-	if value != "" && event.Junk(value) {
-		d.refuse("junk_id", pointer, "is a placeholder, not an id; leave the parameter out when there is none")
-		return
-	}
-	d.checked(pointer, dst, value)
 }

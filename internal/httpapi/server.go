@@ -25,6 +25,7 @@ import (
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/profile"
+	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 )
@@ -50,7 +51,9 @@ type Site interface {
 	Models(ctx context.Context) (all []site.Version, active string, err error)
 	PutModel(ctx context.Context, body []byte) (site.Version, error)
 	ActivateModel(ctx context.Context, id string) error
-	Train(ctx context.Context, progress func(records int)) (site.Version, error)
+	// Train makes a model of the kept log and activates it; params nil stands
+	// for the site's own.
+	Train(ctx context.Context, params *rows.Params, progress func(records int)) (site.Version, error)
 
 	ImportProfiles(ctx context.Context, profiles []profile.Profile, version string, activate bool) error
 	ImportEvents(ctx context.Context, recs []event.Record) (stored int, err error)
@@ -61,6 +64,8 @@ type Site interface {
 
 // KeyStore keeps the keys that the control plane makes and revokes.
 type KeyStore interface {
+	// PutKey stores a key and then makes Config.Keys hold it: on an error it
+	// does not count.
 	PutKey(ctx context.Context, k keys.Key) error
 }
 
@@ -257,6 +262,3 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Drain makes readiness false, so that load balancers stop sending, while
 // requests are still answered. Shutdown does it too.
 func (s *Server) Drain() { s.draining.Store(true) }
-
-// Signer signs and verifies the recommendation ids of this server.
-func (s *Server) Signer() *Signer { return s.signer }

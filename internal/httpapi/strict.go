@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,13 +18,30 @@ import (
 // readStrict reads a control-plane body into v: unknown fields, duplicate keys
 // and deep nesting are refused with a pointer to them.
 func (c *call) readStrict(v any) error {
+	if err := c.readContent(); err != nil {
+		return err
+	}
+	return c.strictBody(v)
+}
+
+// readOptional is readStrict for a body that may be left out.
+func (c *call) readOptional(v any) error {
+	if err := c.readContent(); err != nil || len(bytes.TrimSpace(c.body)) == 0 {
+		return err
+	}
+	return c.strictBody(v)
+}
+
+// readContent is readBody where the key was judged already.
+func (c *call) readContent() error {
 	err, content := c.readBody(c.route.limit)
 	if err != nil {
 		return err
 	}
-	if content != nil {
-		return content
-	}
+	return content
+}
+
+func (c *call) strictBody(v any) error {
 	if err := c.checkType(); err != nil {
 		return err
 	}
@@ -35,7 +53,12 @@ func strict(body []byte, v any) error {
 	if err := event.CheckDepth(body, maxDepth); err != nil {
 		return err
 	}
-	err := jsonx.Unmarshal(body, v, jsonx.RejectUnknownMembers(true), jsonx.MatchCaseInsensitiveNames(false))
+	return strictValue(body, v)
+}
+
+// strictValue is strict for a value whose depth is known.
+func strictValue(raw []byte, v any) error {
+	err := jsonx.Unmarshal(raw, v, jsonx.RejectUnknownMembers(true), jsonx.MatchCaseInsensitiveNames(false))
 	return strictFault(err)
 }
 
@@ -48,12 +71,12 @@ func strictFault(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &shape) && errors.Is(err, jsonx.ErrUnknownName):
-		return fault.Invalidf("unknown_field", "the body holds a field that does not exist here").
+		return fault.Invalidf("unknown_field", "there is a field that does not exist here").
 			At(string(shape.JSONPointer), "leave it out, or correct its name")
 	case errors.As(err, &at) && errors.Is(err, jsontext.ErrDuplicateName):
 		return syntaxFault(err)
 	case errors.As(err, &shape):
-		return fault.Invalidf("invalid_type", "the body holds a value of the wrong type").
+		return fault.Invalidf("invalid_type", "there is a value of the wrong type").
 			At(string(shape.JSONPointer), "must be "+wanted(shape.GoType))
 	case errors.As(err, &at), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return syntaxFault(err)
@@ -84,11 +107,13 @@ func wanted(t reflect.Type) string {
 
 // reply sends a control-plane answer.
 func (c *call) reply(status int, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // the answer is never part of a page
+	if err := enc.Encode(v); err != nil {
 		return err
 	}
-	c.send(status, typeJSON, append(body, '\n'))
+	c.send(status, typeJSON, b.Bytes())
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"sync"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Token is what a recommendation id says about the list it names, so that
@@ -119,19 +121,13 @@ func (m *mac) of(site string, b []byte) []byte {
 	return m.hash.Sum(m.sum[:0])[:tokenMAC]
 }
 
-const (
-	fnvOffset = 14695981039346656037
-	fnvPrime  = 1099511628211
-)
-
-// hashVersions is FNV-1a over names, kept apart by a zero.
+// hashVersions is a hash of names, kept apart by a zero.
 func hashVersions(names ...string) uint64 {
-	h := uint64(fnvOffset)
+	var h xxhash.Digest
+	h.Reset()
 	for _, n := range names {
-		for i := range len(n) {
-			h = (h ^ uint64(n[i])) * fnvPrime
-		}
-		h *= fnvPrime
+		_, _ = h.WriteString(n) // a hash never fails to write
+		_, _ = h.WriteString("\x00")
 	}
-	return h
+	return h.Sum64()
 }

@@ -65,10 +65,11 @@ func (h *Hash) UnmarshalText(text []byte) error {
 // Active reports whether the key has not been revoked.
 func (k *Key) Active() bool { return k.RevokedAt == 0 }
 
-// Allows reports whether a page of this origin may use the key: an exact match.
-func (k *Key) Allows(origin string) bool {
+// Allows reports whether a page of this origin, as the header holds it, may use
+// the key: an exact match.
+func (k *Key) Allows(origin []byte) bool {
 	for _, o := range k.Origins {
-		if o == origin {
+		if o == string(origin) {
 			return true
 		}
 	}

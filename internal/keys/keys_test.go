@@ -131,10 +131,10 @@ func TestOriginsMatchExactly(t *testing.T) {
 		"http://shop.example": false, "https://shop.example:8443": false, "https://shop.example.evil": false,
 		"https://evil.shop.example": false, "null": false, "": false, "https://SHOP.example": false,
 	} {
-		if got := k.Allows(origin); got != want {
+		if got := k.Allows([]byte(origin)); got != want {
 			t.Errorf("Allows(%q) = %v", origin, got)
 		}
-		if got := r.AnyAllows(origin); got != want {
+		if got := r.AnyAllows([]byte(origin)); got != want {
 			t.Errorf("AnyAllows(%q) = %v", origin, got)
 		}
 	}

@@ -27,15 +27,8 @@ type set struct {
 // can be told from an unknown one.
 func NewRing(all ...Key) *Ring {
 	r := &Ring{}
-	r.Replace(all)
-	return r
-}
-
-// Replace makes the ring hold exactly these keys.
-func (r *Ring) Replace(all []Key) {
-	r.write.Lock()
-	defer r.write.Unlock()
 	r.set.Store(build(all))
+	return r
 }
 
 // Put adds keys or replaces those of the same id: a new one, a revocation.
@@ -101,9 +94,9 @@ func (r *Ring) ByID(id string) *Key {
 
 // AnyAllows reports whether a page of this origin may use any active key: what
 // a preflight, which carries no key, can be told.
-func (r *Ring) AnyAllows(origin string) bool {
+func (r *Ring) AnyAllows(origin []byte) bool {
 	s := r.set.Load()
-	return s != nil && s.origins[origin]
+	return s != nil && s.origins[string(origin)]
 }
 
 // List returns a site's keys, newest first; every site's for "".

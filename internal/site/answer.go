@@ -53,8 +53,11 @@ func (s *Site) Recommend(ctx context.Context, q *Query, a *Answer) error {
 		return err
 	}
 	named := who.Consent != event.ConsentNone && (who.AnonymousID != "" || who.UserID != "" || who.SessionID != "")
-	if named {
+	switch {
+	case named:
 		s.openSession(ctx, who, q.After, c, a)
+	case q.After != "":
+		a.Degrade(recommend.DegradedAfter) // nobody's session holds the event
 	}
 	sessionDone := time.Now()
 	var p *profile.Profile
@@ -152,7 +155,13 @@ func (s *Site) profile(ctx context.Context, who session.Who, v *session.View, a 
 	} else if v.Proven {
 		user = v.UserID
 	}
-	p, err := s.readProfile(ctx, user, who.AnonymousID, v.Key.Session)
+	// Uploaded profiles have one space of ids: a page that calls itself by a
+	// user's id would see that user's. What nobody can guess, nobody can claim.
+	uploaded := who.AnonymousID
+	if !who.Secret && !s.cfg.Settings.TrustUser && len(uploaded) < session.MinSecretSession {
+		uploaded = ""
+	}
+	p, err := s.readProfile(ctx, user, uploaded, who.AnonymousID, v.Key.Session)
 	if err != nil {
 		s.cfg.Logger.Warn("a profile could not be read", "site", s.cfg.Name, "cause", err)
 		a.Degrade(recommend.DegradedProfile)
@@ -163,10 +172,9 @@ func (s *Site) profile(ctx context.Context, who session.Who, v *session.View, a 
 // readProfile prefers what was uploaded to what the history says, and the
 // user's to the device's. A failed read does not hide what another one finds:
 // it returns both.
-func (s *Site) readProfile(ctx context.Context, user, anonymous, exceptSession string) (*profile.Profile, error) {
+func (s *Site) readProfile(ctx context.Context, user, uploaded, anonymous, exceptSession string) (*profile.Profile, error) {
 	var failed error
-	owners := [2]string{user, anonymous}
-	for _, id := range owners {
+	for _, id := range [2]string{user, uploaded} {
 		if id == "" || !s.uploaded.Load() {
 			continue
 		}
@@ -175,6 +183,10 @@ func (s *Site) readProfile(ctx context.Context, user, anonymous, exceptSession s
 			return p, nil
 		}
 		failed = cmp.Or(failed, err)
+	}
+	owners := [2]string{"", anonymous}
+	if user != "" {
+		owners[0] = session.UserVisitor(user)
 	}
 	for _, id := range owners {
 		if id == "" {

@@ -20,11 +20,14 @@ type itemSet struct {
 func (s *Site) loadItems(ctx context.Context) error {
 	s.items.mu.Lock()
 	defer s.items.mu.Unlock()
-	s.items.byID = map[string]catalog.Item{}
+	all := map[string]catalog.Item{}
 	err := s.cfg.Store.Items(ctx, s.cfg.Name, func(it catalog.Item) error {
-		s.items.byID[it.ItemID] = it
+		all[it.ItemID] = it
 		return nil
 	})
+	if s.items.byID == nil || err == nil {
+		s.items.byID = all
+	}
 	if err != nil {
 		return fmt.Errorf("read the catalog: %w", err)
 	}

@@ -63,12 +63,12 @@ func (s *Site) Models(ctx context.Context) ([]Version, string, error) {
 func (s *Site) PutModel(ctx context.Context, body []byte) (Version, error) {
 	m, err := rows.Read(bytes.NewReader(body))
 	if err != nil {
-		return Version{}, fault.Invalidf("invalid_model", "this is not a model snapshot as `nextbest train` writes it: %v", err).As(err)
+		return Version{}, fault.Invalidf("invalid_model", "this is not a model as `nextbest train` writes it; send such a file, whole").As(err)
 	}
 	sum := sha256.Sum256(body)
 	v := Version{
 		ID: m.Version(), Kind: kindModel, CreatedAt: s.cfg.Now().UnixMilli(), Bytes: int64(len(body)),
-		SHA256: hex.EncodeToString(sum[:]), Meta: map[string]string{"model": "rows", "items": fmt.Sprint(m.Len())},
+		SHA256: hex.EncodeToString(sum[:]), Meta: map[string]string{"model": "rows", "items": fmt.Sprint(m.Len()), "entries": fmt.Sprint(m.Entries())},
 	}
 	if err := s.cfg.Store.PutVersion(ctx, s.cfg.Name, kindModel, v, body); err != nil {
 		return Version{}, unavailable("the model was not stored; send it again", err)
@@ -118,14 +118,17 @@ func (s *Site) dropOldModels(ctx context.Context, active string) {
 	}
 }
 
-// Train makes a model of the kept log and activates it. A second call while
-// one runs is a fault.Conflict.
-func (s *Site) Train(ctx context.Context, progress func(records int)) (Version, error) {
+// Train makes a model of the kept log and activates it; nil params are the
+// site's own. A second call while one runs is a fault.Conflict.
+func (s *Site) Train(ctx context.Context, params *rows.Params, progress func(records int)) (Version, error) {
+	if params == nil {
+		params = &s.cfg.Settings.Train
+	}
 	if !s.training.TryLock() {
 		return Version{}, fault.Conflictf("training_runs", "a training of this site is running; wait for it")
 	}
 	defer s.training.Unlock()
-	m, err := learn.Train(ctx, learn.Source{Site: s.cfg.Name, Log: s.cfg.Store, Group: s.engine.Group, Now: s.cfg.Now}, s.cfg.Settings.Train, progress)
+	m, err := learn.Train(ctx, learn.Source{Site: s.cfg.Name, Log: s.cfg.Store, Group: s.engine.Group, Now: s.cfg.Now}, *params, progress)
 	if err != nil {
 		return Version{}, err
 	}

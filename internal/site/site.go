@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -94,9 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Site, error) {
 	}
 	s := &Site{cfg: cfg, engine: recommend.New(recommend.Config{}), done: make(chan struct{})}
 	s.answers.New = func() any { return newScratch() }
-	if err := s.load(ctx); err != nil {
-		return nil, fmt.Errorf("open site %q: %w", cfg.Name, err)
-	}
+	loaded := s.tryLoad(ctx)
 	var err error
 	s.learner, err = learn.New(ctx, learn.Config{
 		Site: cfg.Name, Log: cfg.Store, Views: cfg.Store, Group: s.engine.Group,
@@ -110,9 +109,40 @@ func Open(ctx context.Context, cfg Config) (*Site, error) {
 	s.stop = stop
 	go func() {
 		defer close(s.done)
+		if !loaded {
+			s.reload(run)
+		}
 		s.learner.Run(run)
 	}()
 	return s, nil
+}
+
+// retryLoad is how often a site that could not be loaded whole tries again.
+const retryLoad = 5 * time.Second
+
+// tryLoad loads the site. What cannot be read is no reason not to start: the
+// answers say what they lack, and it is tried again.
+func (s *Site) tryLoad(ctx context.Context) bool {
+	err := s.load(ctx)
+	if err != nil {
+		s.cfg.Logger.Error("a site could not be loaded whole; it answers degraded and tries again", "site", s.cfg.Name, "cause", err)
+	}
+	return err == nil
+}
+
+func (s *Site) reload(ctx context.Context) {
+	tick := time.NewTicker(retryLoad)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if s.tryLoad(ctx) {
+				return
+			}
+		}
+	}
 }
 
 // startLag bounds how long a start waits for the views; a long log is read on
@@ -129,17 +159,20 @@ func (s *Site) catchUpAtStart(ctx context.Context) {
 	}
 }
 
-// load reads catalog and model; the engine answers from what is there.
+// load reads catalog, profiles and model, each for itself: one that fails is
+// named in the answers' degraded until it is there.
 func (s *Site) load(ctx context.Context) error {
-	if err := s.loadItems(ctx); err != nil {
-		return err
+	catalogErr := s.loadItems(ctx)
+	profiles, profilesErr := s.cfg.Store.ActiveProfiles(ctx, s.cfg.Name)
+	if profilesErr == nil {
+		s.setProfiles(profiles)
+	} else {
+		s.uploaded.Store(true) // perhaps there are some: look, and say so when that fails
+		profilesErr = fmt.Errorf("find the active profiles: %w", profilesErr)
 	}
-	profiles, err := s.cfg.Store.ActiveProfiles(ctx, s.cfg.Name)
-	if err != nil {
-		return fmt.Errorf("find the active profiles: %w", err)
-	}
-	s.setProfiles(profiles)
-	return s.loadModel(ctx)
+	modelErr := s.loadModel(ctx)
+	s.engine.Expect(recommend.Expected{Model: modelErr != nil, Catalog: catalogErr != nil})
+	return errors.Join(catalogErr, profilesErr, modelErr)
 }
 
 // Name is the site's name.
@@ -154,8 +187,17 @@ func (s *Site) SetVectors(v *vector.Set) { s.engine.SetVectors(v) }
 // Placements names the places that can be asked for, in order.
 func (s *Site) Placements() []string { return recommend.PlacementNames() }
 
-// Ready reports why the site cannot answer, nil when it can.
-func (s *Site) Ready() error { return nil }
+// staleLog is how long the log may go unread before the site is not ready.
+const staleLog = time.Minute
+
+// Ready reports why the site should get no requests, nil when it should: its
+// store must have answered within the last minute.
+func (s *Site) Ready() error {
+	if age, ok := s.learner.Age(); ok && age > staleLog {
+		return fmt.Errorf("site %q: the store has not answered for %s", s.cfg.Name, age.Round(time.Second))
+	}
+	return nil
+}
 
 // CatchUp makes the views reflect the whole log: histories, what is popular and
 // trending. They follow by themselves within a second; an import waits for them.

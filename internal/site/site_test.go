@@ -89,7 +89,7 @@ func openShop(t *testing.T) *shop {
 	if _, err := s.ImportEvents(t.Context(), past); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Train(t.Context(), nil); err != nil {
+	if _, err := s.Train(t.Context(), nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -204,6 +204,32 @@ func TestDegradesOutLoud(t *testing.T) {
 	if a := s.ask(q); !slices.Equal(a.Degraded, []string{"after"}) {
 		t.Errorf("an event that is nowhere: degraded %v, want after", a.Degraded)
 	}
+	if a := s.ask(Query{After: "e1"}); !slices.Equal(a.Degraded, []string{"after"}) {
+		t.Errorf("an event of nobody: degraded %v, want after", a.Degraded)
+	}
+}
+
+// A model that cannot be read is no reason not to start: the answers say what
+// they lack until another one is active.
+func TestDamagedModelDegrades(t *testing.T) {
+	s := openShop(t)
+	v := Version{ID: "damaged", CreatedAt: 1}
+	if err := s.db.PutVersion(t.Context(), "shop", "model", v, []byte("damaged")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Activate(t.Context(), "shop", "model", v.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	if a := s.ask(visitorQuery("ann")); !slices.Equal(a.Degraded, []string{"model"}) || len(a.Items) != 10 {
+		t.Errorf("a damaged model: degraded %v with %d items", a.Degraded, len(a.Items))
+	}
+	if _, err := s.Train(t.Context(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.ask(visitorQuery("ann")); len(a.Degraded) != 0 {
+		t.Errorf("with a new model: degraded %v", a.Degraded)
+	}
 }
 
 // With ack the click is stored before the answer; when it cannot be, there is
@@ -309,6 +335,53 @@ func TestEraseForgets(t *testing.T) {
 	}
 }
 
+// A profile joins only for a proven user, whatever the id is sent as.
+func TestProfileNeedsAProof(t *testing.T) {
+	s := openShop(t)
+	s.cfg.Settings.TrustUser = false
+	s.cfg.Settings.IdentitySecret = []byte("0123456789abcdef")
+	ps := []profile.Profile{{ID: "u3", Affinities: []profile.Affinity{{ItemID: item(1), Weight: 1}}}}
+	if err := s.ImportProfiles(t.Context(), ps, "v1", true); err != nil {
+		t.Fatal(err)
+	}
+	for name, who := range map[string]session.Who{"said": {UserID: "u3"}, "as a device": {AnonymousID: "u3"}, "as a session": {SessionID: "u3"}} {
+		if a := s.ask(Query{Who: who}); a.Blend.Profile != 0 {
+			t.Errorf("%s: blend %+v", name, a.Blend)
+		}
+	}
+	token := ingest.SignUserToken(s.cfg.Settings.IdentitySecret, "u3", time.Now().Add(time.Hour))
+	for name, q := range map[string]Query{
+		"a token":      {Who: session.Who{AnonymousID: "x", UserID: "u3"}, UserToken: token},
+		"a secret key": {Who: session.Who{UserID: "u3", Secret: true}},
+	} {
+		if a := s.ask(q); a.Blend.Profile != 1 {
+			t.Errorf("%s: blend %+v", name, a.Blend)
+		}
+	}
+}
+
+// Erasing a user also ends the sessions of the devices that are linked to it.
+func TestEraseUserForgetsLinkedDevices(t *testing.T) {
+	s := openShop(t)
+	s.n++
+	b := s.batch("device", item(7))
+	b.UserID = "u5"
+	if _, err := s.Collect(t.Context(), &ingest.Request{Batch: b, ReceivedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.Visitor(t.Context(), "device"); err != nil || v.UserID != "u5" || v.AnonymousID != "device" {
+		t.Fatalf("before: %+v, %v", v, err)
+	}
+	if _, err := s.EraseVisitor(t.Context(), "u5"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"device", "u5"} {
+		if v, err := s.Visitor(t.Context(), id); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("after, %s: %+v, %v", id, v, err)
+		}
+	}
+}
+
 func TestModelsActivateAndRollBack(t *testing.T) {
 	s := openShop(t)
 	s.click("ann", item(7))
@@ -322,7 +395,7 @@ func TestModelsActivateAndRollBack(t *testing.T) {
 	if err := s.ActivateModel(t.Context(), "no-such"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("activate an unknown model: %v", err)
 	}
-	second, err := s.Train(t.Context(), nil)
+	second, err := s.Train(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

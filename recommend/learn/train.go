@@ -25,7 +25,7 @@ type Source struct {
 // progress is called with the number of records read so far and may be nil. A
 // log without a single session of two steps is a fault.Invalid.
 func Train(ctx context.Context, src Source, params rows.Params, progress func(records int)) (*rows.Model, error) {
-	sessions, err := readSessions(ctx, src, progress)
+	sessions, bots, err := readSessions(ctx, src, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -42,13 +42,22 @@ func Train(ctx context.Context, src Source, params rows.Params, progress func(re
 		}
 	}
 	if trained == 0 {
-		return nil, fault.Invalidf("nothing_to_train", "the log of site %q holds no session with two items yet: import events or wait for visitors", src.Site)
+		return nil, nothing(src.Site, bots)
 	}
 	m, err := b.Build(ctx, &rows.BuildOptions{TrainedAt: src.Now()})
 	if err != nil {
 		return nil, fmt.Errorf("build the rows: %w", err)
 	}
 	return m, nil
+}
+
+// nothing says why there is nothing to train on.
+func nothing(site string, bots int) error {
+	f := fault.Invalidf("nothing_to_train", "the log of site %q holds no session with two items yet: import events or wait for visitors", site)
+	if bots > 0 {
+		f.Detail += fmt.Sprintf("; %d events of automatic clients (curl under a publishable key is one) were left out", bots)
+	}
+	return f
 }
 
 const (
@@ -104,17 +113,21 @@ func itemsOf(entries []session.Entry, group func(string) string) ([]string, int6
 const scanBatch = 5000
 
 // readSessions collects the log's sessions in the order of their keys, so that
-// training twice gives the same model.
-func readSessions(ctx context.Context, src Source, progress func(int)) ([]*logged, error) {
+// training twice gives the same model; bots is the number of events left out.
+func readSessions(ctx context.Context, src Source, progress func(int)) (sessions []*logged, bots int, err error) {
 	byKey := map[session.Key]*logged{}
 	var cursor event.Cursor
 	for read := 0; ; {
 		next, n, err := src.Log.ScanLog(ctx, src.Site, cursor, scanBatch, func(r event.Record) error {
+			if r.Bot {
+				bots++
+				return nil
+			}
 			collect(byKey, &r)
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("scan the log: %w", err)
+			return nil, bots, fmt.Errorf("scan the log: %w", err)
 		}
 		read += n
 		if progress != nil {
@@ -132,11 +145,11 @@ func readSessions(ctx context.Context, src Source, progress func(int)) ([]*logge
 	slices.SortFunc(out, func(a, b *logged) int {
 		return cmp.Or(cmp.Compare(a.key.Visitor, b.key.Visitor), cmp.Compare(a.key.Session, b.key.Session))
 	})
-	return out, nil
+	return out, bots, nil
 }
 
 func collect(byKey map[session.Key]*logged, r *event.Record) {
-	if r.Bot || !r.Kind.Engages() {
+	if !r.Kind.Engages() {
 		return
 	}
 	key := session.Key{Site: r.Site, Visitor: r.Visitor, Session: r.Session}

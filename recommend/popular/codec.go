@@ -34,10 +34,9 @@ func (c *Counter) Encode(dst []byte) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(k.landmark))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.cells)))
-	for _, key := range c.sortedKeys() {
-		e := c.cells[key]
-		dst = binary.AppendUvarint(dst, uint64(len(key)))
-		dst = append(dst, key...)
+	for _, e := range c.inOrder() {
+		dst = binary.AppendUvarint(dst, uint64(len(e.key)))
+		dst = append(dst, e.key...)
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.long))
 		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.short))
 	}
@@ -126,7 +125,8 @@ func (r *reader) cell(c *Counter) error {
 	if _, twice := c.cells[key]; twice {
 		return badState("a key comes twice")
 	}
-	c.cells[key] = &cell{long: long, short: short}
+	e := c.add(key)
+	e.long, e.short = long, short
 	return nil
 }
 

@@ -4,7 +4,9 @@ package popular
 
 import (
 	"math"
+	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 )
@@ -47,10 +49,15 @@ type Counter struct {
 	long  clock
 	short clock
 	cells map[string]*cell
+	byKey []*cell // those of the last table or checkpoint, in the order of their keys
+	added []*cell // since then
 }
 
-// cell is one key's sums, relative to the landmarks.
-type cell struct{ long, short float64 }
+// cell is one key and its sums, relative to the landmarks.
+type cell struct {
+	key         string
+	long, short float64
+}
 
 // clock is the landmark of one of the sums.
 type clock struct {
@@ -82,14 +89,39 @@ func (c *Counter) Add(key string, weight float64, t int64) {
 	long, short := c.factor(&c.long, t, longOf), c.factor(&c.short, t, shortOf)
 	e := c.cells[key]
 	if e == nil {
-		e = &cell{}
-		c.cells[key] = e
+		e = c.add(key)
 	}
 	e.long += weight * long
 	e.short += weight * short
 	if len(c.cells) > c.opts.MaxKeys {
 		c.evict()
 	}
+}
+
+func (c *Counter) add(key string) *cell {
+	e := &cell{key: key}
+	c.cells[key] = e
+	c.added = append(c.added, e)
+	return e
+}
+
+// inOrder is all cells in the order of their keys. The new ones are merged in:
+// a table of many keys of which few are new costs no sort.
+func (c *Counter) inOrder() []*cell {
+	slices.SortFunc(c.added, func(a, b *cell) int { return strings.Compare(a.key, b.key) })
+	old, n := len(c.byKey)-1, len(c.added)-1
+	c.byKey = append(c.byKey, c.added...)
+	for at := len(c.byKey) - 1; n >= 0; at-- {
+		if old >= 0 && c.byKey[old].key > c.added[n].key {
+			c.byKey[at] = c.byKey[old]
+			old--
+		} else {
+			c.byKey[at] = c.added[n]
+			n--
+		}
+	}
+	c.added = c.added[:0]
+	return c.byKey
 }
 
 func longOf(e *cell) *float64  { return &e.long }
@@ -117,20 +149,12 @@ func (c *Counter) factor(k *clock, t int64, sum func(*cell) *float64) float64 {
 
 // evict drops the weakest tenth: rarely, so that it costs little per Add.
 func (c *Counter) evict() {
-	keys := c.sortedKeys()
-	sort.SliceStable(keys, func(i, j int) bool { return c.cells[keys[i]].long > c.cells[keys[j]].long })
-	for _, key := range keys[c.opts.MaxKeys-c.opts.MaxKeys/10:] {
-		delete(c.cells, key)
+	list := slices.Clone(c.inOrder())
+	sort.SliceStable(list, func(i, j int) bool { return list[i].long > list[j].long })
+	for _, e := range list[c.opts.MaxKeys-c.opts.MaxKeys/10:] {
+		delete(c.cells, e.key)
 	}
-}
-
-func (c *Counter) sortedKeys() []string {
-	keys := make([]string, 0, len(c.cells))
-	for key := range c.cells {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
+	c.byKey = slices.DeleteFunc(c.byKey, func(e *cell) bool { return c.cells[e.key] == nil })
 }
 
 // Len is the number of keys.
@@ -144,29 +168,29 @@ func (c *Counter) Len() int {
 func (c *Counter) Table(now time.Time) *Table {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := &Table{at: now.UnixMilli(), entries: make([]Entry, 0, len(c.cells))}
+	t := &Table{at: now.UnixMilli(), byKey: make([]Entry, 0, len(c.cells))}
 	long, short := c.long.fade(t.at), c.short.fade(t.at)
 	var longSum, shortSum float64
-	for _, key := range c.sortedKeys() { // sorted: sums must not depend on the map's order
-		e := c.cells[key]
-		entry := Entry{Key: key, Weight: e.long * long, recent: e.short * short}
+	for _, e := range c.inOrder() { // in order: sums must not depend on the map's
+		entry := Entry{Key: e.key, Weight: e.long * long * long, recent: e.short * short * short}
 		longSum += entry.Weight
 		shortSum += entry.recent
-		t.entries = append(t.entries, entry)
+		t.byKey = append(t.byKey, entry)
 	}
-	for n := range t.entries {
-		t.entries[n].Trend = trend(&t.entries[n], longSum, shortSum)
+	for n := range t.byKey {
+		t.byKey[n].Trend = trend(&t.byKey[n], longSum, shortSum)
 	}
-	t.order()
+	t.pickTrending()
 	return t
 }
 
-// fade is what sums relative to the landmark are multiplied with at time t.
+// fade is what sums relative to the landmark are multiplied with twice at time
+// t: the square root, which is still exact where the whole would be too small.
 func (k *clock) fade(t int64) float64 {
 	if !k.set {
 		return 0
 	}
-	return math.Exp2(float64(k.landmark-t) / k.halfLife)
+	return math.Exp2(float64(k.landmark-t) / k.halfLife / 2)
 }
 
 // minRecent is how much must have happened lately before a key can trend: one

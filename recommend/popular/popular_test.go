@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -182,4 +184,42 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal("nothing is counted")
 		}
 	})
+}
+
+// TestTablesInBetween: asking for a table does not change the next one, and
+// keys come in their order.
+func TestTablesInBetween(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		opts := Options{MaxKeys: rapid.IntRange(10, 60).Draw(t, "max keys")}
+		a, b := NewCounter(opts), NewCounter(opts)
+		for n, key := range rapid.SliceOf(rapid.StringMatching(`[a-h]{1,2}`)).Draw(t, "keys") {
+			for _, c := range []*Counter{a, b} {
+				c.Add(key, 1+float64(n%5), noon().Add(time.Duration(n)*time.Hour).UnixMilli())
+			}
+			if n%3 == 0 {
+				a.Table(noon())
+			}
+		}
+		x, y := a.Table(noon()), b.Table(noon())
+		if !slices.Equal(x.ByKey(), y.ByKey()) || !slices.Equal(x.Entries(), y.Entries()) {
+			t.Fatalf("%+v, want %+v", x.ByKey(), y.ByKey())
+		}
+		if !slices.IsSortedFunc(x.ByKey(), func(a, b Entry) int { return strings.Compare(a.Key, b.Key) }) || x.Len() > opts.MaxKeys {
+			t.Fatalf("keys = %+v", x.ByKey())
+		}
+	})
+}
+
+func TestMostTrending(t *testing.T) {
+	c := NewCounter(Options{})
+	for range 20 {
+		c.Add("steady", 1000, noon().AddDate(0, 0, -1).UnixMilli())
+	}
+	for n := range 3 * MaxTrending {
+		c.Add(fmt.Sprintf("k%03d", n), float64(10+n%2), noon().UnixMilli())
+	}
+	got := c.Table(noon()).Trending()
+	if len(got) != MaxTrending || got[0].Key != "k001" || got[MaxTrending-1].Key != "k099" {
+		t.Errorf("%d trend from %+v to %+v, want the strongest, ties by key", len(got), got[0], got[len(got)-1])
+	}
 }

@@ -1,6 +1,10 @@
 package popular
 
-import "sort"
+import (
+	"slices"
+	"sort"
+	"sync"
+)
 
 // MaxTrending is how many trending keys a table names.
 const MaxTrending = 50
@@ -12,8 +16,11 @@ const minTrend = 2
 // Table is what is popular at one moment: immutable.
 type Table struct {
 	at       int64
-	entries  []Entry // by weight, then key
+	byKey    []Entry
 	trending []Entry // by trend, then key
+
+	sort    sync.Once
+	entries []Entry // by weight, then key, once somebody asked
 }
 
 // Entry is one key of a table.
@@ -26,32 +33,27 @@ type Entry struct {
 
 // FromCounts is a table of plain counts without trends.
 func FromCounts(keys []string, counts []float64) *Table {
-	t := &Table{entries: make([]Entry, 0, len(keys))}
+	t := &Table{byKey: make([]Entry, 0, len(keys))}
 	for n, key := range keys {
 		if n < len(counts) && counts[n] > 0 {
-			t.entries = append(t.entries, Entry{Key: key, Weight: counts[n]})
+			t.byKey = append(t.byKey, Entry{Key: key, Weight: counts[n]})
 		}
 	}
-	t.order()
+	sort.SliceStable(t.byKey, func(i, j int) bool { return t.byKey[i].Key < t.byKey[j].Key })
+	t.pickTrending()
 	return t
 }
 
-// order sorts the entries and picks what trends.
-func (t *Table) order() {
-	sort.Slice(t.entries, func(i, j int) bool {
-		a, b := &t.entries[i], &t.entries[j]
-		return a.Weight > b.Weight || a.Weight == b.Weight && a.Key < b.Key
-	})
-	for _, e := range t.entries {
-		if e.Trend >= minTrend {
-			t.trending = append(t.trending, e)
+// pickTrending keeps the strongest of those that trend.
+func (t *Table) pickTrending() {
+	for n := range t.byKey {
+		e, list := &t.byKey[n], t.trending
+		if e.Trend < minTrend || len(list) == MaxTrending && e.Trend <= list[MaxTrending-1].Trend {
+			continue
 		}
+		at := sort.Search(len(list), func(i int) bool { return list[i].Trend < e.Trend })
+		t.trending = slices.Insert(list[:min(len(list), MaxTrending-1)], at, *e)
 	}
-	sort.Slice(t.trending, func(i, j int) bool {
-		a, b := &t.trending[i], &t.trending[j]
-		return a.Trend > b.Trend || a.Trend == b.Trend && a.Key < b.Key
-	})
-	t.trending = t.trending[:min(len(t.trending), MaxTrending):min(len(t.trending), MaxTrending)]
 }
 
 // Len is the number of keys.
@@ -59,14 +61,31 @@ func (t *Table) Len() int {
 	if t == nil {
 		return 0
 	}
-	return len(t.entries)
+	return len(t.byKey)
 }
 
-// Entries are all keys, most popular first, ties by key. Read only.
+// ByKey are all keys in their order. Read only.
+func (t *Table) ByKey() []Entry {
+	if t == nil {
+		return nil
+	}
+	return t.byKey
+}
+
+// Entries are all keys, most popular first, ties by key. Read only. They are
+// sorted when they are asked for: a table is made several times a second, and
+// ranking orders the groups that it knows itself.
 func (t *Table) Entries() []Entry {
 	if t == nil {
 		return nil
 	}
+	t.sort.Do(func() {
+		t.entries = append([]Entry(nil), t.byKey...)
+		sort.Slice(t.entries, func(i, j int) bool {
+			a, b := &t.entries[i], &t.entries[j]
+			return a.Weight > b.Weight || a.Weight == b.Weight && a.Key < b.Key
+		})
+	})
 	return t.entries
 }
 

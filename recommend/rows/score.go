@@ -32,13 +32,33 @@ func (m *Model) Score(s *Scratch, steps []uint32, weights []float32) {
 	}
 }
 
-// addRow adds w times a row.
+// addRow adds w times a row. Whether an item was touched before is as good as
+// random, so the loop does not branch on it: a free slot holds 0 to add to, and
+// the place behind the last touched slot is written in any case.
 func (s *Scratch) addRow(cols []uint32, vals []float32, w float32) {
 	s.reserve(len(cols))
+	table, mask := s.table, uint32(len(s.table)-1)
+	n := uint(len(s.touched))
+	touched := s.touched[:cap(s.touched)]
 	vals = vals[:len(cols)]
-	for n, j := range cols {
-		s.add(j, w*vals[n])
+	for i, j := range cols {
+		key := j + 1
+		h := place(key) & mask
+		e := &table[h]
+		for min(e.key, e.key^key) != 0 { // neither free nor this item's
+			h = (h + 1) & mask
+			e = &table[h]
+		}
+		touched[n] = h
+		fresh := uint(0)
+		if e.key == 0 {
+			fresh = 1
+		}
+		n += fresh
+		e.key = key
+		e.val += w * vals[i]
 	}
+	s.touched = touched[:n]
 }
 
 // Top overwrites dst with the k best items of s whose score is above 0, best

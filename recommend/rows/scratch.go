@@ -6,9 +6,8 @@ package rows
 // concurrent use.
 type Scratch struct {
 	table   []sum    // open addressing, a power of two, at most half full
-	touched []uint32 // slots in use, in the order of their first Add
+	touched []uint32 // slots in use, in the order of their first Add; room for half of the table and one
 	best    []uint64 // the list of Top while it grows
-	shift   uint     // 32 - log2(len(table)): the hash is the product's top bits
 }
 
 // sum is one slot: key and value share a cache line.
@@ -56,34 +55,17 @@ func (s *Scratch) Add(j uint32, w float32) {
 	if j == Unknown {
 		return
 	}
-	if 2*len(s.touched) >= len(s.table) {
-		s.grow(max(scratchSize, 2*len(s.table)))
-	}
-	s.add(j, w)
+	s.addRow([]uint32{j}, []float32{w}, 1)
 }
 
-// add is Add for a known item when there is room.
-func (s *Scratch) add(j uint32, w float32) {
-	table := s.table
-	mask := uint32(len(table) - 1)
-	key := j + 1
-	for h := key * hashFactor >> (s.shift & 31); ; h++ {
-		e := &table[h&mask]
-		if e.key == key {
-			e.val += w
-			return
-		}
-		if e.key == 0 {
-			e.key, e.val = key, w
-			s.touched = append(s.touched, h&mask)
-			return
-		}
-	}
+// place is where a key would like to be, before it is cut to the table's size.
+// The factor is 2^32 divided by the golden ratio: multiplying by it spreads
+// neighbouring item numbers over the upper bits (Knuth's multiplicative
+// hashing), which are folded onto the lower ones.
+func place(key uint32) uint32 {
+	key *= 2654435769
+	return key ^ key>>16
 }
-
-// hashFactor is 2^32 divided by the golden ratio: multiplying by it spreads
-// neighbouring item numbers (Knuth's multiplicative hashing).
-const hashFactor = 2654435769
 
 // Get is the sum of item j and whether it was touched.
 func (s *Scratch) Get(j uint32) (float32, bool) {
@@ -91,7 +73,7 @@ func (s *Scratch) Get(j uint32) (float32, bool) {
 		return 0, false
 	}
 	mask := uint32(len(s.table) - 1)
-	for h := (j + 1) * hashFactor >> (s.shift & 31); ; h++ {
+	for h := place(j + 1); ; h++ {
 		e := s.table[h&mask]
 		if e.key == j+1 {
 			return e.val, true
@@ -125,7 +107,7 @@ func (s *Scratch) Normalize() {
 	}
 }
 
-// reserve makes room for n more items, so that add may be called n times.
+// reserve makes room for n more items.
 func (s *Scratch) reserve(n int) {
 	size := max(scratchSize, len(s.table))
 	for 2*(len(s.touched)+n) > size {
@@ -141,11 +123,7 @@ func (s *Scratch) grow(size int) {
 	old, order := s.table, s.touched
 	s.table = make([]sum, size)
 	s.touched = make([]uint32, 0, size/2+1)
-	s.shift = 32
-	for n := size; n > 1; n /= 2 {
-		s.shift--
-	}
 	for _, h := range order {
-		s.add(old[h].key-1, old[h].val)
+		s.Add(old[h].key-1, old[h].val)
 	}
 }

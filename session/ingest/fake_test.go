@@ -33,6 +33,7 @@ type log struct {
 	appends  int
 	touched  int // any call at all
 	fails    error
+	blind    error // of reads alone
 	panics   bool
 	entered  chan struct{} // told of each append, when set
 	hold     chan struct{} // appends wait for it, when set
@@ -86,8 +87,8 @@ func (l *log) SessionEvents(_ context.Context, key session.Key, limit int) ([]ev
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched++
-	if l.fails != nil {
-		return nil, nil, l.fails
+	if err := cmp.Or(l.fails, l.blind); err != nil {
+		return nil, nil, err
 	}
 	var recs []event.Record
 	var ids []string
@@ -104,7 +105,7 @@ func (l *log) Visitor(_ context.Context, site, id string) (session.Visitor, erro
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.touched++
-	return l.visitors[site+"/"+id], l.fails
+	return l.visitors[site+"/"+id], cmp.Or(l.fails, l.blind)
 }
 
 // change does something to the log while nobody else uses it.

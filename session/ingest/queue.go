@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nextbest/nextbest/session"
@@ -11,9 +12,10 @@ import (
 
 // job is a batch that waits for a background writer.
 type job struct {
-	write Write
-	claim *session.Claim
-	bytes int64
+	write  Write
+	claim  *session.Claim
+	bytes  int64
+	unread bool // the visitor's row is still to be read, and added
 }
 
 // enqueue is append in mode Async: the session shows the events at once, and
@@ -26,7 +28,7 @@ func (c *Collector) enqueue(ctx context.Context, p *passage) {
 		p.claim.Stored()
 		return
 	}
-	j := &job{write: p.toStore(), claim: p.claim, bytes: size(p.claim.Records)}
+	j := &job{write: p.toStore(), claim: p.claim, bytes: size(p.claim.Records), unread: p.place.Unread}
 	if reason, ok := c.offer(j); !ok {
 		p.claim.Failed()
 		p.result.Shed += len(p.claim.Records)
@@ -102,7 +104,7 @@ func (c *Collector) flush(jobs []*job) {
 		}
 		live = append(live, j)
 	}
-	if len(live) > 1 && c.try(merge(live)) == nil {
+	if len(live) > 1 && c.together(live) == nil {
 		for _, j := range live {
 			c.end(j, 0, nil)
 		}
@@ -129,6 +131,30 @@ func (c *Collector) end(j *job, reason dropReason, err error) {
 	}
 }
 
+func (c *Collector) together(jobs []*job) error {
+	for _, j := range jobs {
+		if err := c.confirm(j); err != nil {
+			return err
+		}
+	}
+	return c.try(merge(jobs))
+}
+
+// confirm adds the visitor's row to a job for which it could not be read before.
+func (c *Collector) confirm(j *job) error {
+	if !j.unread {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.life, c.cfg.WriteTimeout)
+	defer cancel()
+	v, err := j.claim.Confirm(ctx)
+	if err != nil {
+		return fmt.Errorf("read the visitor of queued events: %w", err)
+	}
+	j.write.Visitors, j.unread = []session.Visitor{v}, false
+	return nil
+}
+
 func merge(jobs []*job) Write {
 	var w Write
 	for _, j := range jobs {
@@ -144,7 +170,8 @@ func (c *Collector) try(w Write) error {
 	return c.store(ctx, w)
 }
 
-// persist stores one job, again after a pause when it fails.
+// persist stores one job, again after a pause when it fails. The last attempt
+// does not insist on the visitor's row.
 func (c *Collector) persist(j *job) error {
 	var err error
 	pause := 50 * time.Millisecond
@@ -159,7 +186,10 @@ func (c *Collector) persist(j *job) error {
 			}
 			pause *= 2
 		}
-		if err = c.try(j.write); err == nil || c.life.Err() != nil {
+		if err = c.confirm(j); err == nil || attempt == c.cfg.Attempts-1 {
+			err = c.try(j.write)
+		}
+		if err == nil || c.life.Err() != nil {
 			return err
 		}
 	}

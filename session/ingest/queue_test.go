@@ -89,12 +89,13 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 func TestBackgroundFailureIsNoAck(t *testing.T) {
 	r := newRig(t, func(c *ingest.Config) { c.Attempts = 2 })
 	r.collect(t, request(t, view("e0", "z")))
-	r.log.change(func() { r.log.fails = errDown })
+	before := 0
+	r.log.change(func() { r.log.fails, before = errDown, r.log.touched })
 	r.collect(t, async(t, view("e1", "a")+","+view("e2", "b")))
 	until(t, "tried twice", func() bool {
 		r.log.mu.Lock()
 		defer r.log.mu.Unlock()
-		return r.log.touched >= 5
+		return r.log.touched >= before+2
 	})
 	r.log.change(func() { r.log.fails = nil })
 	if v := r.view(t); v.Events != 3 {
@@ -110,6 +111,34 @@ func TestBackgroundFailureIsNoAck(t *testing.T) {
 	if !stored["e1"] {
 		t.Error("acknowledged but not stored")
 	}
+}
+
+// A visitor whose row could not be read gets one with the events all the same:
+// without a row they would not be looked for after a restart.
+func TestRowOfAVisitorWhoCouldNotBeRead(t *testing.T) {
+	r := newRig(t, func(c *ingest.Config) { c.Writers, c.Attempts = 1, 1000 })
+	hold := make(chan struct{})
+	r.log.change(func() { r.log.blind, r.log.hold, r.log.entered = errDown, hold, make(chan struct{}, 64) })
+	other := async(t, view("e0", "z"))
+	other.Batch.AnonymousID = "a2"
+	r.collect(t, other)
+	r.collect(t, async(t, view("e1", "a")))
+	r.log.change(func() { r.log.blind = nil })
+	close(hold)
+	until(t, "both are stored", func() bool { return len(r.log.all()) == 2 })
+	until(t, "with their rows", func() bool {
+		r.log.mu.Lock()
+		defer r.log.mu.Unlock()
+		return r.log.visitors["demo/a1"].Session == "s1" && r.log.visitors["demo/a2"].Session == "s1"
+	})
+}
+
+// The last attempt stores the events without it.
+func TestEventsOfAVisitorWhoCannotBeRead(t *testing.T) {
+	r := newRig(t, func(c *ingest.Config) { c.Attempts = 2 })
+	r.log.change(func() { r.log.blind = errDown })
+	r.collect(t, async(t, view("e1", "a")))
+	until(t, "they are stored", func() bool { return len(r.log.all()) == 1 })
 }
 
 func TestErasedWhileQueued(t *testing.T) {

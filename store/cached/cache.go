@@ -2,17 +2,16 @@ package cached
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
-	"golang.org/x/sync/singleflight"
 
+	"github.com/nextbest/nextbest/session/flight"
 	"github.com/nextbest/nextbest/store"
 )
 
@@ -23,6 +22,9 @@ const (
 	// recentSlots hold the entries that were made last, because ristretto takes
 	// them in only a little later and may refuse them.
 	recentSlots = 256
+	// emptySlots hold the entries that say "there is none": most visitors are
+	// new, and what is said of them must not crowd out the rest.
+	emptySlots = 1 << 13
 	// counterBytes: ristretto wants ten counters per entry it can hold, and an
 	// entry has about a KiB.
 	counterBytes = 100
@@ -57,22 +59,9 @@ func (o Options) withDefaults() Options {
 type query struct {
 	group    group
 	kind     byte
+	limit    int
 	site, id string
 	except   string
-	limit    int
-}
-
-// key is the query as a map key: parts with their lengths, so no two queries
-// have the same.
-func (q *query) key() string {
-	b := make([]byte, 0, len(q.site)+len(q.id)+len(q.except)+16)
-	b = append(b, q.kind)
-	b = binary.AppendVarint(b, int64(q.limit))
-	for _, s := range []string{q.site, q.id, q.except} {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
-	}
-	return string(b)
 }
 
 // loaded is what a read of the store gave.
@@ -82,24 +71,46 @@ type loaded struct {
 	empty bool // the store has none: kept for a shorter time
 }
 
+// reader reads what is asked for from the store.
+type reader func(context.Context, *query) (loaded, error)
+
 // entry is a value with its end.
 type entry struct {
-	key        string
+	query
 	value      any
 	mark       mark
-	soft, hard time.Time
+	soft, hard int64        // when it ends, in ns
 	retry      atomic.Int64 // no refresh before this time, in ns
 }
 
-// cache is ristretto with the rules of this package. It is told how to read
-// with every question.
+// table keeps the newest entry per slot.
+type table []atomic.Pointer[entry]
+
+func (t table) slot(a *asked) *atomic.Pointer[entry] { return &t[a.hash%uint64(len(t))] }
+
+func (t table) find(a *asked) *entry {
+	if e := t.slot(a).Load(); e != nil && e.query == a.query {
+		return e
+	}
+	return nil
+}
+
+// sharedRead names a read that callers share: who starts after a write does not
+// join a read from before it.
+type sharedRead struct {
+	query
+	mark
+}
+
+// cache is ristretto with the rules of this package.
 type cache struct {
 	opts        Options
-	kept        *ristretto.Cache[string, *entry]
-	seed        maphash.Seed
-	recent      [recentSlots]atomic.Pointer[entry]
+	read        reader
+	kept        *ristretto.Cache[uint64, *entry] // by hash: the entry knows whose it is
+	recent      table
+	none        table
 	generations *generations
-	flights     singleflight.Group
+	flights     flight.Group[sharedRead, any]
 
 	base   context.Context // of all reads; ends with the cache
 	cancel context.CancelFunc
@@ -108,8 +119,8 @@ type cache struct {
 	loads  sync.WaitGroup
 }
 
-func newCache(opts Options) (*cache, error) {
-	kept, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
+func newCache(opts Options, read reader) (*cache, error) {
+	kept, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
 		NumCounters: max(opts.MaxBytes/counterBytes, 1000),
 		MaxCost:     opts.MaxBytes,
 		BufferItems: 64,
@@ -119,104 +130,130 @@ func newCache(opts Options) (*cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the cache: %w", err)
 	}
-	c := &cache{opts: opts, kept: kept, seed: maphash.MakeSeed(), generations: newGenerations()}
+	c := &cache{opts: opts, read: read, kept: kept, recent: make(table, recentSlots), none: make(table, emptySlots), generations: newGenerations()}
 	c.base, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
 
-type reader func(context.Context) (loaded, error)
-
 // get answers from an entry while it is fresh, from a stale one while a refresh
-// runs beside, else from the store. Callers who miss together share one read,
-// which has its own deadline: nobody's leaving ends it for the others.
-func (c *cache) get(ctx context.Context, q query, read reader) (any, error) {
+// runs beside, else from the store.
+func (c *cache) get(ctx context.Context, q query) (any, error) {
 	if err := c.open(ctx); err != nil {
 		return nil, err
 	}
-	m := c.generations.current(&q)
-	key := q.key()
-	now := c.opts.Now()
-	if e := c.peek(key); e != nil && c.generations.valid(e.mark, &q) && now.Before(e.hard) {
-		if now.After(e.soft) && e.claim(now) {
-			c.flights.DoChan(flight(key, m), func() (any, error) { return c.load(q, key, m, read) })
+	a := c.generations.ask(q)
+	m := a.current()
+	now := c.opts.Now().UnixNano()
+	e := c.peek(&a)
+	if e == nil || now >= e.hard || !a.valid(e.mark) {
+		return c.shared(ctx, a, m)
+	}
+	if now > e.soft && e.claim(now) {
+		if v, err := c.refresh(ctx, a, m); err == nil {
+			return v, nil
 		}
-		return e.value, nil
 	}
-	answer := c.flights.DoChan(flight(key, m), func() (any, error) { return c.load(q, key, m, read) })
-	select {
-	case r := <-answer:
-		return r.Val, r.Err
-	case <-ctx.Done():
-		return nil, store.ContextError(ctx)
-	}
+	return e.value, nil
 }
 
-// flight names the shared read: who starts after a write does not join a read
-// from before it.
-func flight(key string, m mark) string {
-	b := make([]byte, 0, len(key)+16)
-	b = binary.BigEndian.AppendUint64(b, m.id)
-	b = binary.BigEndian.AppendUint64(b, m.site)
-	return string(append(b, key...))
+// errLater says that a refresh is under way.
+var errLater = errors.New("the entry is refreshed")
+
+// refresh reads the store again: at once when that costs little, else beside.
+func (c *cache) refresh(ctx context.Context, a asked, m mark) (any, error) {
+	if c.opts.Inline {
+		return c.shared(ctx, a, m)
+	}
+	c.flights.Start(sharedRead{a.query, m}, func() (any, error) { return c.load(a, m) })
+	return nil, errLater
+}
+
+// shared reads the store. Callers who miss together share one read, which does
+// not end with one of them: nobody's leaving ends it for the others.
+func (c *cache) shared(ctx context.Context, a asked, m mark) (any, error) {
+	work := func() (any, error) { return c.load(a, m) }
+	ask := c.flights.Beside
+	if c.opts.Inline {
+		ask = c.flights.Here
+	}
+	v, err := ask(ctx, sharedRead{a.query, m}, work)
+	if err != nil && ctx.Err() != nil {
+		return nil, store.ContextError(ctx)
+	}
+	return v, err
 }
 
 // claim makes one of many readers of a stale entry the one that refreshes it.
-func (e *entry) claim(now time.Time) bool {
+func (e *entry) claim(now int64) bool {
 	due := e.retry.Load()
-	return now.UnixNano() >= due && e.retry.CompareAndSwap(due, now.Add(retryAfter).UnixNano())
+	return now >= due && e.retry.CompareAndSwap(due, now+int64(retryAfter))
 }
 
 // load reads the store, once for all who wait.
-func (c *cache) load(q query, key string, m mark, read reader) (value any, err error) {
+func (c *cache) load(a asked, m mark) (value any, err error) {
 	if !c.begin() {
 		return nil, store.Closed()
 	}
 	defer c.loads.Done()
 	defer func() {
-		if r := recover(); r != nil { // it would end the process: nobody's handler is above
-			err = fmt.Errorf("read through the cache: %v", r)
+		if r := recover(); r != nil { // others wait for it
+			value, err = nil, fmt.Errorf("read through the cache: %v", r)
 		}
 	}()
 	// A reader may have missed just before the last flight ended.
-	if e := c.peek(key); e != nil && c.generations.valid(e.mark, &q) && c.opts.Now().Before(e.soft) {
+	if e := c.peek(&a); e != nil && a.valid(e.mark) && c.opts.Now().UnixNano() < e.soft {
 		return e.value, nil
 	}
-	ctx, cancel := context.WithTimeout(c.base, c.opts.LoadTimeout)
-	defer cancel()
-	got, err := read(ctx)
+	ctx := c.base
+	if !c.opts.Inline {
+		timed, cancel := context.WithTimeout(ctx, c.opts.LoadTimeout)
+		defer cancel()
+		ctx = timed
+	}
+	got, err := c.read(ctx, &a.query)
 	if err != nil {
 		return nil, err
 	}
-	if c.generations.valid(m, &q) {
-		c.keep(key, m, got)
+	if a.valid(m) {
+		c.keep(&a, m, got)
 	}
 	return got.value, nil
 }
 
-func (c *cache) keep(key string, m mark, got loaded) {
+func (c *cache) keep(a *asked, m mark, got loaded) {
 	soft, hard := c.opts.Soft, c.opts.Hard
 	if got.empty {
 		soft, hard = c.opts.Empty, 2*c.opts.Empty
 	}
-	now, spread := c.opts.Now(), 1-jitter+2*jitter*c.opts.Random()
+	spread := 1 - jitter + 2*jitter*c.opts.Random()
 	soft, hard = stretch(soft, spread), stretch(hard, spread)
-	e := &entry{key: key, value: got.value, mark: m, soft: now.Add(soft), hard: now.Add(hard)}
-	c.slot(key).Store(e)
-	c.kept.SetWithTTL(key, e, got.bytes+entryBytes+int64(len(key)), hard)
+	now := c.opts.Now().UnixNano()
+	e := &entry{query: a.own(), value: got.value, mark: m, soft: now + int64(soft), hard: now + int64(hard)}
+	if got.empty {
+		c.none.slot(a).Store(e)
+		if c.opts.Inline { // to read it again costs little
+			return
+		}
+	} else {
+		if old := c.none.find(a); old != nil { // it would be found first
+			c.none.slot(a).CompareAndSwap(old, nil)
+		}
+		c.recent.slot(a).Store(e)
+	}
+	c.kept.SetWithTTL(a.hash, e, got.bytes+entryBytes+int64(len(e.site)+len(e.id)+len(e.except)), hard)
 }
 
 func stretch(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }
 
-func (c *cache) slot(key string) *atomic.Pointer[entry] {
-	return &c.recent[maphash.String(c.seed, key)%recentSlots]
-}
-
-// peek is the entry of a key, valid or not. ristretto compares hashes only.
-func (c *cache) peek(key string) *entry {
-	if e := c.slot(key).Load(); e != nil && e.key == key {
+// peek is the entry of a query, valid or not.
+func (c *cache) peek(a *asked) *entry {
+	if e := c.none.find(a); e != nil {
 		return e
 	}
-	if e, ok := c.kept.Get(key); ok && e != nil && e.key == key {
+	if e := c.recent.find(a); e != nil {
+		return e
+	}
+	if e, ok := c.kept.Get(a.hash); ok && e != nil && e.query == a.query {
 		return e
 	}
 	return nil

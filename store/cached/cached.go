@@ -24,6 +24,7 @@ type Options struct {
 	Hard        time.Duration    // and may be shown so long while it is refreshed; 10 min by default
 	Empty       time.Duration    // "there is none" is fresh so long, and shown twice as long; 10 s by default
 	LoadTimeout time.Duration    // for one read of the store, whoever waits for it; 1 s by default
+	Inline      bool             // the store is on this machine: read it at once, without a goroutine and LoadTimeout
 	Now         func() time.Time // time.Now by default
 	Random      func() float64   // in [0,1), spreads the times by ±10 %; math/rand by default
 }
@@ -38,7 +39,7 @@ var _ store.Store = (*Store)(nil)
 
 // New puts a cache before a store. Closing it closes the store.
 func New(inner store.Store, opts Options) (*Store, error) {
-	c, err := newCache(opts.withDefaults())
+	c, err := newCache(opts.withDefaults(), func(ctx context.Context, q *query) (loaded, error) { return read(ctx, inner, q) })
 	if err != nil {
 		return nil, err
 	}
@@ -51,28 +52,42 @@ func (s *Store) Close() error {
 	return s.Store.Close()
 }
 
+const (
+	kindProfile = 'p'
+	kindBuiltIn = 'b'
+	kindHistory = 'h'
+)
+
+// read asks the store below.
+func read(ctx context.Context, s store.Store, q *query) (loaded, error) {
+	if q.kind == kindHistory {
+		recs, err := s.History(ctx, q.site, q.id, q.limit)
+		return loaded{value: recs, bytes: recordsBytes(recs), empty: len(recs) == 0}, err
+	}
+	var p *profile.Profile
+	var err error
+	if q.kind == kindProfile {
+		p, err = s.Profile(ctx, q.site, q.id)
+	} else {
+		p, err = s.BuiltIn(ctx, q.site, q.id, q.except)
+	}
+	return loaded{value: p, bytes: profileBytes(p), empty: p == nil}, err
+}
+
 // Profile answers from the cache where it can. The profile is shared: read only.
 func (s *Store) Profile(ctx context.Context, site, id string) (*profile.Profile, error) {
-	return s.profile(ctx, query{group: profiles, kind: 'p', site: site, id: id}, func(ctx context.Context) (*profile.Profile, error) {
-		return s.Store.Profile(ctx, site, id)
-	})
+	return s.profile(ctx, query{group: profiles, kind: kindProfile, site: site, id: id})
 }
 
 // BuiltIn answers from the cache where it can. The profile is shared: read
 // only. Events of the excepted session do not make an entry stale, or a visitor
 // who clicks would never be served from the cache.
 func (s *Store) BuiltIn(ctx context.Context, site, owner, exceptSession string) (*profile.Profile, error) {
-	q := query{group: histories, kind: 'b', site: site, id: owner, except: exceptSession}
-	return s.profile(ctx, q, func(ctx context.Context) (*profile.Profile, error) {
-		return s.Store.BuiltIn(ctx, site, owner, exceptSession)
-	})
+	return s.profile(ctx, query{group: histories, kind: kindBuiltIn, site: site, id: owner, except: exceptSession})
 }
 
-func (s *Store) profile(ctx context.Context, q query, read func(context.Context) (*profile.Profile, error)) (*profile.Profile, error) {
-	v, err := s.cache.get(ctx, q, func(ctx context.Context) (loaded, error) {
-		p, err := read(ctx)
-		return loaded{value: p, bytes: profileBytes(p), empty: p == nil}, err
-	})
+func (s *Store) profile(ctx context.Context, q query) (*profile.Profile, error) {
+	v, err := s.cache.get(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +98,7 @@ func (s *Store) profile(ctx context.Context, q query, read func(context.Context)
 // History answers from the cache where it can. What the records refer to is
 // shared: read only.
 func (s *Store) History(ctx context.Context, site, owner string, limit int) ([]event.Record, error) {
-	q := query{group: histories, kind: 'h', site: site, id: owner, limit: limit}
-	v, err := s.cache.get(ctx, q, func(ctx context.Context) (loaded, error) {
-		recs, err := s.Store.History(ctx, site, owner, limit)
-		return loaded{value: recs, bytes: recordsBytes(recs), empty: len(recs) == 0}, err
-	})
+	v, err := s.cache.get(ctx, query{group: histories, kind: kindHistory, site: site, id: owner, limit: limit})
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +114,18 @@ func (s *Store) History(ctx context.Context, site, owner string, limit int) ([]e
 func (s *Store) PutHistory(ctx context.Context, recs []event.Record) error {
 	defer func() {
 		for i := range recs {
-			s.cache.generations.bump(histories, recs[i].Site, store.Owner(&recs[i]), recs[i].Session)
+			r := &recs[i]
+			if i > 0 && sameRun(r, &recs[i-1]) {
+				continue // once is enough
+			}
+			s.cache.generations.bump(histories, r.Site, store.Owner(r), r.Session)
 		}
 	}()
 	return s.Store.PutHistory(ctx, recs)
+}
+
+func sameRun(a, b *event.Record) bool {
+	return a.Session == b.Session && a.Site == b.Site && store.Owner(a) == store.Owner(b)
 }
 
 // DropHistory writes and outdates the site's histories.

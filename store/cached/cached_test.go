@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,7 +57,7 @@ func (w *watched) History(ctx context.Context, site, owner string, limit int) ([
 	return w.Store.History(ctx, site, owner, limit)
 }
 
-func newWatched(t *testing.T, opts Options) (*Store, *watched) {
+func newWatched(t testing.TB, opts Options) (*Store, *watched) {
 	t.Helper()
 	w := &watched{Store: memory.New()}
 	if opts.Random == nil {
@@ -113,40 +114,44 @@ func wantReads(t *testing.T, w *watched, n int64) {
 
 // G10, with the callers certainly waiting together.
 func TestThousandMissesAreOneRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, w := newWatched(t, Options{})
-		put(t, s, "v", "x")
-		gate := make(chan struct{})
-		w.before = func(context.Context) error { <-gate; return nil }
-		var group sync.WaitGroup
-		for range 1000 {
-			group.Go(func() { want(t, s, "v", "x") })
-		}
-		synctest.Wait()
-		close(gate)
-		group.Wait()
-		wantReads(t, w, 1)
-	})
+	for _, inline := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, w := newWatched(t, Options{Inline: inline})
+			put(t, s, "v", "x")
+			gate := make(chan struct{})
+			w.before = func(context.Context) error { <-gate; return nil }
+			var group sync.WaitGroup
+			for range 1000 {
+				group.Go(func() { want(t, s, "v", "x") })
+			}
+			synctest.Wait()
+			close(gate)
+			group.Wait()
+			wantReads(t, w, 1)
+		})
+	}
 }
 
 // G10, with callers that come as they come: some miss just before the read
 // ends and ask just after.
 func TestManyMissesAreOneRead(t *testing.T) {
-	s, w := newWatched(t, Options{})
-	put(t, s, "v", "x")
-	var group sync.WaitGroup
-	start := make(chan struct{})
-	for range 1000 {
-		group.Go(func() {
-			<-start
-			if _, err := s.Profile(context.Background(), "s", "v"); err != nil {
-				t.Error(err)
-			}
-		})
+	for _, inline := range []bool{false, true} {
+		s, w := newWatched(t, Options{Inline: inline})
+		put(t, s, "v", "x")
+		var group sync.WaitGroup
+		start := make(chan struct{})
+		for range 1000 {
+			group.Go(func() {
+				<-start
+				if _, err := s.Profile(context.Background(), "s", "v"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		group.Wait()
+		wantReads(t, w, 1)
 	}
-	close(start)
-	group.Wait()
-	wantReads(t, w, 1)
 }
 
 func TestFirstCallerLeaves(t *testing.T) {
@@ -300,35 +305,46 @@ func TestWriteDuringARead(t *testing.T) {
 		},
 	}
 	for name, write := range writes {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, w := newWatched(t, Options{})
-				put(t, s, "v", "old")
-				after := "new"
-				if name == "EraseVisitor" || name == "Append" {
-					after = ""
-				}
-				gate := make(chan struct{})
-				w.behind = func() { <-gate } // it has read the old value
-				var group sync.WaitGroup
-				group.Go(func() { want(t, s, "v", "old") })
-				synctest.Wait()
-				w.behind = nil
-				write(t, s)
-				want(t, s, "v", after)
-				close(gate)
-				group.Wait()
-				synctest.Wait()
-				want(t, s, "v", after)
-			})
-		})
+		duringARead(t, name, Options{}, write)
+		duringARead(t, name+" inline", Options{Inline: true}, write)
 	}
+}
+
+func duringARead(t *testing.T, name string, opts Options, write func(*testing.T, *Store)) {
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s, w := newWatched(t, opts)
+			put(t, s, "v", "old")
+			after := "new"
+			if strings.HasPrefix(name, "EraseVisitor") || strings.HasPrefix(name, "Append") {
+				after = ""
+			}
+			gate := make(chan struct{})
+			w.behind = func() { <-gate } // it has read the old value
+			var group sync.WaitGroup
+			group.Go(func() { want(t, s, "v", "old") })
+			synctest.Wait()
+			w.behind = nil
+			write(t, s)
+			want(t, s, "v", after)
+			close(gate)
+			group.Wait()
+			synctest.Wait()
+			want(t, s, "v", after)
+		})
+	})
 }
 
 // Readers beside a writer: whoever starts after the acknowledgement of write n
 // sees n or later, also while entries are refreshed all the time.
 func TestNoStaleReadUnderLoad(t *testing.T) {
-	s, _ := newWatched(t, Options{Soft: time.Nanosecond, Hard: time.Hour})
+	for _, inline := range []bool{false, true} {
+		noStaleRead(t, Options{Soft: time.Nanosecond, Hard: time.Hour, Inline: inline})
+	}
+}
+
+func noStaleRead(t *testing.T, opts Options) {
+	s, _ := newWatched(t, opts)
 	put(t, s, "v", numbered(0))
 	var acknowledged atomic.Int64
 	var group sync.WaitGroup
@@ -437,8 +453,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	}
 	for i := range n {
-		q := query{group: profiles, kind: 'p', site: "s", id: numbered(int64(i))}
-		if _, ok := s.cache.kept.Get(q.key()); ok {
+		a := s.cache.generations.ask(query{group: profiles, kind: kindProfile, site: "s", id: numbered(int64(i))})
+		if _, ok := s.cache.kept.Get(a.hash); ok {
 			kept++
 		}
 	}

@@ -2,6 +2,7 @@ package cached
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"sync/atomic"
 )
 
@@ -43,28 +44,52 @@ type mark struct{ id, site uint64 }
 
 func newGenerations() *generations { return &generations{seed: maphash.MakeSeed()} }
 
-func (g *generations) hash(kind group, site, id string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(g.seed)
-	_ = h.WriteByte(byte(kind)) // never fails
-	_, _ = h.WriteString(site)
-	_ = h.WriteByte(0)
-	_, _ = h.WriteString(id)
-	return h.Sum64()
+// asked is a query with what is worked out of it once.
+type asked struct {
+	query
+	hash uint64               // of all of it
+	ids  *atomic.Pointer[run] // the counters that it depends on
+	all  *atomic.Uint64
 }
 
-func (g *generations) stripe(kind group, site, id string) *atomic.Pointer[run] {
-	return &g.ids[g.hash(kind, site, id)%idStripes]
+// Odd numbers with no pattern, to mix what is small into a hash.
+const (
+	mixGroup = 0x9e3779b97f4a7c15
+	mixKind  = 0xc2b2ae3d27d4eb4f
+	mixLimit = 0x165667b19e3779f9
+)
+
+func (g *generations) ask(q query) asked {
+	site, of := g.hash(q.group, q.site, q.id)
+	h := of + uint64(q.kind)*mixKind + uint64(q.limit)*mixLimit
+	if q.except != "" {
+		h += bits.RotateLeft64(maphash.String(g.seed, q.except), 29)
+	}
+	return asked{query: q, hash: h, ids: g.stripe(of), all: g.siteStripe(site)}
 }
 
-func (g *generations) siteStripe(kind group, site string) *atomic.Uint64 {
-	return &g.sites[g.hash(kind, site, "")%siteStripes]
+// own is the query in strings of its own: a request's are parts of a whole body.
+func (a *asked) own() query {
+	q := a.query
+	text := q.site + q.id + q.except
+	q.site, text = text[:len(q.site)], text[len(q.site):]
+	q.id, q.except = text[:len(q.id)], text[len(q.id):]
+	return q
 }
+
+func (g *generations) hash(kind group, site, id string) (ofSite, ofID uint64) {
+	ofSite = maphash.String(g.seed, site) + uint64(kind)*mixGroup
+	return ofSite, maphash.String(g.seed, id) ^ bits.RotateLeft64(ofSite, 17)
+}
+
+func (g *generations) stripe(hash uint64) *atomic.Pointer[run] { return &g.ids[hash%idStripes] }
+
+func (g *generations) siteStripe(hash uint64) *atomic.Uint64 { return &g.sites[hash%siteStripes] }
 
 // current is the mark for a read that starts now.
-func (g *generations) current(q *query) mark {
-	m := mark{site: g.siteStripe(q.group, q.site).Load()}
-	if r := g.stripe(q.group, q.site, q.id).Load(); r != nil {
+func (a *asked) current() mark {
+	m := mark{site: a.all.Load()}
+	if r := a.ids.Load(); r != nil {
 		m.id = r.newest
 	}
 	return m
@@ -72,20 +97,21 @@ func (g *generations) current(q *query) mark {
 
 // valid reports whether nothing that matters was written since a mark. A query
 // that leaves a session out does not mind writes of that session.
-func (g *generations) valid(m mark, q *query) bool {
-	if m.site != g.siteStripe(q.group, q.site).Load() {
+func (a *asked) valid(m mark) bool {
+	if m.site != a.all.Load() {
 		return false
 	}
-	r := g.stripe(q.group, q.site, q.id).Load()
+	r := a.ids.Load()
 	if r == nil || r.newest == m.id {
 		return true
 	}
-	return q.except != "" && r.session == q.except && r.id == q.id && r.site == q.site && m.id+1 >= r.first
+	return a.except != "" && r.session == a.except && r.id == a.id && r.site == a.site && m.id+1 >= r.first
 }
 
 // bump outdates an id.
 func (g *generations) bump(kind group, site, id, session string) {
-	p := g.stripe(kind, site, id)
+	_, of := g.hash(kind, site, id)
+	p := g.stripe(of)
 	for {
 		old := p.Load()
 		next := &run{newest: 1, first: 1, site: site, id: id, session: session}
@@ -102,4 +128,7 @@ func (g *generations) bump(kind group, site, id, session string) {
 }
 
 // bumpSite outdates a whole site.
-func (g *generations) bumpSite(kind group, site string) { g.siteStripe(kind, site).Add(1) }
+func (g *generations) bumpSite(kind group, site string) {
+	of, _ := g.hash(kind, site, "")
+	g.siteStripe(of).Add(1)
+}

@@ -23,7 +23,8 @@ func TestGenerations(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"read": func(*rapid.T) {
 				q := query{group: histories, site: name("site"), id: name("id"), except: rapid.SampledFrom([]string{"", "a", "b"}).Draw(rt, "except")}
-				readings = append(readings, reading{q, g.current(&q), len(writes)})
+				a := g.ask(q)
+				readings = append(readings, reading{q, a.current(), len(writes)})
 			},
 			"write": func(*rapid.T) {
 				w := write{name("site"), name("id"), name("session")}
@@ -47,7 +48,7 @@ func TestGenerations(t *testing.T) {
 							want = false
 						}
 					}
-					if got := g.valid(r.mark, &r.q); got && !want {
+					if a := g.ask(r.q); a.valid(r.mark) && !want {
 						rt.Fatalf("%+v is valid after %v", r, writes[r.since:])
 					}
 				}
@@ -61,17 +62,17 @@ func TestGenerations(t *testing.T) {
 func TestGenerationsOfOneSession(t *testing.T) {
 	g := newGenerations()
 	g.bump(histories, "s", "v", "before")
-	q := query{group: histories, site: "s", id: "v", except: "now"}
-	m := g.current(&q)
+	q := g.ask(query{group: histories, site: "s", id: "v", except: "now"})
+	m := q.current()
 	for range 5 {
 		g.bump(histories, "s", "v", "now")
 	}
-	if !g.valid(m, &q) {
+	if !q.valid(m) {
 		t.Fatal("writes of the excepted session outdate")
 	}
 	g.bump(histories, "s", "v", "other")
 	g.bump(histories, "s", "v", "now")
-	if g.valid(m, &q) {
+	if q.valid(m) {
 		t.Fatal("a write of another session does not outdate")
 	}
 }

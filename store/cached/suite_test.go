@@ -10,9 +10,9 @@ import (
 	"github.com/nextbest/nextbest/store/storetest"
 )
 
-func open(t testing.TB, inner store.Store) *cached.Store {
+func open(t testing.TB, inner store.Store, inline bool) *cached.Store {
 	t.Helper()
-	s, err := cached.New(inner, cached.Options{MaxBytes: 4 << 20})
+	s, err := cached.New(inner, cached.Options{MaxBytes: 4 << 20, Inline: inline})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -24,7 +24,7 @@ func open(t testing.TB, inner store.Store) *cached.Store {
 	return s
 }
 
-func overMemory(t testing.TB) store.Store { return open(t, memory.New()) }
+func overMemory(t testing.TB) store.Store { return open(t, memory.New(), false) }
 
 // overDisk is a cache over an embedded store, which can be opened again.
 type overDisk struct {
@@ -40,7 +40,7 @@ func openDisk(t testing.TB, files *embedded.Files) overDisk {
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
-	return overDisk{open(t, db), files}
+	return overDisk{open(t, db, true), files}
 }
 
 // Reopen closes the store and opens what it kept.

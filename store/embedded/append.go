@@ -35,13 +35,19 @@ func (s *Store) Append(ctx context.Context, w ingest.Write) error {
 	if len(w.Visitors) > 0 {
 		s.visitorRows.RLock()
 		defer s.visitorRows.RUnlock()
+		s.presence.writing.RLock()
+		defer s.presence.writing.RUnlock()
 	}
 	b := s.db.NewBatch()
 	defer b.Close()
 	if err := s.encode(b, x, &w); err != nil {
 		return translate("append events", err)
 	}
-	return s.commitTouched("append events", b, x)
+	if err := s.commitGrouped("append events", b); err != nil {
+		return err
+	}
+	s.remember(x.sites)
+	return nil
 }
 
 // recycle ends the tickets of an Append, whether or not it was committed.
@@ -82,6 +88,7 @@ func (s *Store) encodeVisitor(b *pebble.Batch, x *scratch, v *session.Visitor) e
 			return err
 		}
 	}
+	s.presence.note(spaceVisitor, v.Site, v.ID)
 	x.key = prefix(x.key[:0], spaceVisitor, v.Site, v.ID)
 	x.value = appendVisitor(x.value[:0], v)
 	return b.Set(x.key, x.value, nil)

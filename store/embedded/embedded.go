@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,8 @@ import (
 
 const (
 	defaultMemTable = 128 << 20
-	defaultCache    = 64 << 20
+	defaultCache    = 128 << 20
+	memTables       = 2 // in memory as a rule: one that fills and one that is being flushed
 	defaultMinFree  = 256 << 20
 	bloomBits       = 10
 	// Compactions share the cores with requests: fewer and larger ones took the
@@ -42,7 +44,7 @@ const (
 type Options struct {
 	Durability   Durability
 	MemTableSize uint64           // 128 MiB by default
-	CacheSize    int64            // of blocks read; 64 MiB by default
+	CacheSize    int64            // of blocks read; 128 MiB by default
 	MinFree      uint64           // writes are refused below so much free disk; 256 MiB, at most an eighth of the disk
 	Now          func() time.Time // for built-in profiles; time.Now by default
 	Logger       *slog.Logger     // silent by default
@@ -60,11 +62,13 @@ type Store struct {
 	now    func() time.Time
 	logger *slog.Logger
 
-	gate    gate
-	dirty   atomic.Bool // durability memory: something is not handed to the kernel
-	full    atomic.Bool // the disk is
-	failed  atomic.Bool // pebble gave up; only a restart helps
-	minFree uint64
+	gate     gate
+	commits  committer
+	presence presence
+	dirty    atomic.Bool // durability memory: something is not handed to the kernel
+	full     atomic.Bool // the disk is
+	failed   atomic.Bool // pebble gave up; only a restart helps
+	minFree  uint64
 
 	scratch sync.Pool // *scratch
 	sites   sync.Map  // site → struct{}: rows of known sites
@@ -97,6 +101,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		active: make(map[string]string), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.gate.init()
+	s.presence.seed = maphash.MakeSeed()
 	s.scratch.New = func() any { return new(scratch) }
 	if opts.Durability == Memory {
 		s.sync = pebble.NoSync
@@ -106,6 +111,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	s.checkDisk()
 	go s.tick()
+	s.startPresence()
 	return s, nil
 }
 
@@ -133,17 +139,21 @@ func (o Options) withDefaults() Options {
 
 func (o Options) pebble(lock *pebble.Lock, log logger) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          walFS(o.Files.fs, o.Durability),
-		Lock:                        lock,
-		Logger:                      log,
-		EventListener:               &pebble.EventListener{DataCorruption: log.damage},
-		CacheSize:                   o.CacheSize,
+		FS:            walFS(o.Files.fs, o.Durability),
+		Lock:          lock,
+		Logger:        log,
+		EventListener: &pebble.EventListener{DataCorruption: log.damage},
+		// pebble takes the memtables out of its cache: without room for them
+		// nothing is left, and every read goes to the disk.
+		CacheSize:                   o.CacheSize + memTables*int64(o.MemTableSize),
+		Comparer:                    comparer(),
 		MemTableSize:                o.MemTableSize,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       l0Compaction,
 		L0StopWritesThreshold:       l0Stop,
 		FormatMajorVersion:          pebble.FormatNewest,
 	}
+	p.Experimental.SpanPolicyFunc = readTogether
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
 	}
@@ -226,6 +236,7 @@ func (s *Store) Close() error {
 	}
 	close(s.stop)
 	<-s.done
+	s.presence.began.Wait()
 	if s.failed.Load() {
 		s.abandon()
 		return fault.Unavailablef("store_failed", "the store had failed; what was acknowledged is recovered at the next start")

@@ -50,6 +50,9 @@ func openError(dir string, err error) error {
 	if pebble.IsCorruptionError(err) {
 		return damaged(dir, err)
 	}
+	if strings.Contains(err.Error(), "comparer name") { // pebble has no error of its own for it
+		return fault.Conflictf("store_format", "%s was written by another version of the program", dir).As(err)
+	}
 	return fault.Unavailablef("store", "the store in %s cannot be opened", dir).As(err)
 }
 

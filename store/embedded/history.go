@@ -21,6 +21,8 @@ func (s *Store) PutHistory(ctx context.Context, recs []event.Record) error {
 	defer s.gate.leave()
 	x := s.scratch.Get().(*scratch)
 	defer s.recycle(x)
+	s.presence.writing.RLock()
+	defer s.presence.writing.RUnlock()
 	b := s.db.NewBatch()
 	defer b.Close()
 	for i := range recs {
@@ -35,7 +37,9 @@ func (s *Store) PutHistory(ctx context.Context, recs []event.Record) error {
 		if err := s.touch(b, x, r.Site); err != nil {
 			return translate("store history", err)
 		}
-		x.key = eventKey(prefix(x.key[:0], spaceHistory, r.Site, store.Owner(r)), r.TS, r.ID)
+		owner := store.Owner(r)
+		s.presence.note(spaceHistory, r.Site, owner)
+		x.key = eventKey(prefix(x.key[:0], spaceHistory, r.Site, owner), r.TS, r.ID)
 		if err := b.Set(x.key, x.value, nil); err != nil {
 			return translate("store history", err)
 		}
@@ -48,10 +52,14 @@ func (s *Store) commitTouched(doing string, b *pebble.Batch, x *scratch) error {
 	if err := s.commit(doing, b); err != nil {
 		return err
 	}
-	for _, site := range x.sites {
+	s.remember(x.sites)
+	return nil
+}
+
+func (s *Store) remember(sites []string) {
+	for _, site := range sites {
 		s.sites.Store(site, struct{}{})
 	}
-	return nil
 }
 
 // History reads an owner's records from the newest.
@@ -60,7 +68,13 @@ func (s *Store) History(ctx context.Context, site, owner string, limit int) ([]e
 		return nil, err
 	}
 	defer s.gate.leave()
-	recs, _, err := s.newest(prefix(nil, spaceHistory, site, owner), site, limit, 0)
+	if !s.presence.maybe(spaceHistory, site, owner) {
+		return nil, nil
+	}
+	x := s.scratch.Get().(*scratch)
+	defer s.scratch.Put(x)
+	x.key = prefix(x.key[:0], spaceHistory, site, owner)
+	recs, _, err := s.newest(x.key, site, limit, 0)
 	return recs, err
 }
 
@@ -82,9 +96,13 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.removeVisitors(ctx, []byte{spaceVisitor}, func(v session.Visitor) bool {
+	err = s.removeVisitors(ctx, []byte{spaceVisitor}, func(v session.Visitor) bool {
 		return !v.Lasting && v.SessionAt < limit
 	})
+	if err != nil {
+		return err
+	}
+	return s.renewPresence(ctx)
 }
 
 // DropHistory removes old history rows and idle visitors.

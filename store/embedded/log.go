@@ -63,12 +63,15 @@ func (s *Store) ScanLog(ctx context.Context, site string, from event.Cursor, lim
 	if err != nil {
 		return from, 0, translate("scan the log", err)
 	}
-	scan := logScan{ctx: ctx, marks: s.marks.of(site), end: end, limit: limit, next: from, fn: fn}
+	scan := logScan{ctx: ctx, marks: s.marks.of(site), end: end, limit: limit, fn: fn}
 	err = scan.run(it)
 	if closing := it.Close(); err == nil {
 		err = translate("scan the log", closing)
 	}
-	return scan.next, scan.n, err
+	if !scan.moved {
+		return from, 0, err
+	}
+	return appendCursor(make([]byte, 0, cursorBytes), scan.hour, scan.seq), scan.n, err
 }
 
 type logScan struct {
@@ -78,8 +81,9 @@ type logScan struct {
 	limit int
 	fn    func(event.Record) error
 
-	next event.Cursor
-	n    int
+	n         int
+	moved     bool // past the record at:
+	hour, seq uint64
 }
 
 func (l *logScan) run(it *pebble.Iterator) error {
@@ -101,8 +105,7 @@ func (l *logScan) run(it *pebble.Iterator) error {
 		if err := l.one(value); err != nil {
 			return err
 		}
-		// Fresh memory: the caller may have kept the last one.
-		l.next = appendCursor(make([]byte, 0, cursorBytes), hour, seq)
+		l.moved, l.hour, l.seq = true, hour, seq
 	}
 	return translate("scan the log", it.Error())
 }

@@ -68,7 +68,7 @@ func eraseHistory(t testing.TB, s store.Store) {
 	addHistory(t, s, rec("s", "v", "x", "1", base), rec("s", "v", "x", "2", base-90*24*hourMs), linked, mine)
 	eraseOf(t, s, "s", "v")
 	same(t, "the visitor's history", history(t, s, "s", "v"), []event.Record(nil))
-	same(t, "the user's, from another device", history(t, s, "s", "u"), []event.Record{mine})
+	same(t, "the user's, from another device", history(t, s, "s", session.UserVisitor("u")), []event.Record{mine})
 	p, err := s.BuiltIn(t.Context(), "s", "v", "")
 	must(t, err)
 	if p != nil {
@@ -143,7 +143,7 @@ func eraseUser(t testing.TB, s store.Store) {
 	recs, ids := events(t, s, keyOf(named), 10)
 	same(t, "session", recs, []event.Record{before})
 	same(t, "ids", ids, []string{"2"})
-	same(t, "the user's history", history(t, s, "s", "u"), []event.Record(nil))
+	same(t, "the user's history", history(t, s, "s", session.UserVisitor("u")), []event.Record(nil))
 	same(t, "what was only said to be the user's", history(t, s, "s", "w"), []event.Record(nil))
 	same(t, "the visitor's history", history(t, s, "s", "v"), []event.Record{before})
 	got, err := s.Visitor(t.Context(), "s", "v")

@@ -59,7 +59,7 @@ func historyOwner(t testing.TB, s store.Store) {
 	said.UserID = "u"
 	nobody.Proven = true
 	addHistory(t, s, proven, said, nobody)
-	same(t, "the user's", idsOf(history(t, s, "s", "u")), []string{"1"})
+	same(t, "the user's", idsOf(history(t, s, "s", session.UserVisitor("u"))), []string{"1"})
 	same(t, "the visitor's", idsOf(history(t, s, "s", "v")), []string{"3", "2"})
 }
 

@@ -143,7 +143,7 @@ func reopenKeeps(t testing.TB, s store.Store) {
 	recs, _ := events(t, s, keyOf(r), 10)
 	same(t, "session", recs, []event.Record{r})
 	same(t, "log", wholeLog(t, s, "s"), []event.Record{r})
-	same(t, "history", history(t, s, "s", "user"), []event.Record{r})
+	same(t, "history", history(t, s, "s", session.UserVisitor("user")), []event.Record{r})
 	gotVisitor, err := s.Visitor(ctx, "s", "v")
 	must(t, err)
 	same(t, "visitor", gotVisitor, v)

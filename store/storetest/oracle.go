@@ -104,7 +104,7 @@ func (o *oracle) historyOf(site, owner string) []event.Record {
 	return o.rows(o.history, func(r event.Record) bool {
 		whose := r.Visitor
 		if r.Proven && r.UserID != "" {
-			whose = r.UserID
+			whose = session.UserVisitor(r.UserID)
 		}
 		return r.Site == site && whose == owner
 	})

@@ -128,7 +128,7 @@ func appendKeepsNoBuffer(t testing.TB, s store.Store) {
 	got, _ := events(t, s, keyOf(want), 10)
 	same(t, "session", got, []event.Record{want})
 	same(t, "log", wholeLog(t, s, "s"), []event.Record{want})
-	same(t, "history", history(t, s, "s", "user"), []event.Record{want})
+	same(t, "history", history(t, s, "s", session.UserVisitor("user")), []event.Record{want})
 }
 
 func appendSeveralSites(t testing.TB, s store.Store) {
