@@ -28,11 +28,25 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
+// newStore is the data directory of a stopped server with the site main.
+func newStore(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if code, _, errOut := command(t, "keys", "create", "--data", dir); code != exitDone {
+		t.Fatalf("keys create: exit %d, %s", code, errOut)
+	}
+	return dir
+}
+
+// anyPort lets a server that is to refuse listen where nobody else does.
+var anyPort = []string{"--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}
+
 const testSessions = "a b c\nb c d\na b d\nc d a\na c b\n"
 
 // Wrong use ends with 2 and a sentence that says what to do; a failure with 1.
 func TestExitCodes(t *testing.T) {
 	sessions := write(t, "x_sessions.txt", testSessions)
+	stopped := newStore(t)
 	for _, c := range []struct {
 		args []string
 		code int
@@ -47,47 +61,19 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"keys", "list"}, 2, "--data DIR"},
 		{[]string{"keys", "list", "--server", "http://127.0.0.1:1"}, 2, "--key"},
 		{[]string{"keys", "list", "--server", "http://127.0.0.1:1", "--key", "sk_x"}, 1, "does not answer"},
-		{[]string{"keys", "revoke", "key_none", "--data", t.TempDir()}, 1, "keys list"},
+		{[]string{"keys", "revoke", "key_none", "--data", stopped}, 1, "keys list"},
+		{[]string{"keys", "list", "--server", "ftp://x", "--key", "sk_x"}, 2, "ftp://x"},
 		{[]string{"train"}, 2, "--events"},
 		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--param", "depth=3"}, 2, "sw_days"},
 		{[]string{"train", "--events", "missing_sessions.txt", "--out", "m"}, 1, "missing_sessions.txt"},
-		{[]string{"train", "--data", t.TempDir()}, 1, "no session"},
+		{[]string{"train", "--data", stopped}, 1, "no session"},
 		{[]string{"evaluate", "--train", sessions, "--test", sessions, "--model", "oracle"}, 2, "rows"},
-		{[]string{"import", "catalog", "items.xls", "--data", t.TempDir()}, 1, "csv"},
+		{[]string{"import", "catalog", "items.xls", "--data", stopped}, 1, "csv"},
 	} {
 		code, out, errOut := command(t, c.args...)
 		if code != c.code || !strings.Contains(out+errOut, c.says) {
 			t.Errorf("nextbest %s: exit %d, want %d, and to read %q in\n%s%s", strings.Join(c.args, " "), code, c.code, c.says, out, errOut)
 		}
-	}
-}
-
-// All problems of a configuration are told at once.
-func TestServeTellsAllProblems(t *testing.T) {
-	_, _, errOut := command(t, "serve", "--listen", "nowhere", "--session-idle", "1s", "--max-sessions", "3", "--retention", "1h")
-	for _, flag := range []string{"--listen", "--data", "--session-idle", "--max-sessions", "--retention"} {
-		if !strings.Contains(errOut, flag) {
-			t.Errorf("the problem with %s is not told in\n%s", flag, errOut)
-		}
-	}
-}
-
-// default < file < environment < flag, and secrets are never printed.
-func TestConfigurationOrder(t *testing.T) {
-	file := write(t, "conf.json", `{"serve":{"session_idle":"41m","max-sessions":41000},"listen":"127.0.0.1:4100","identity-secret":"a secret from a file"}`)
-	t.Setenv("NEXTBEST_MAX_SESSIONS", "52000")
-	t.Setenv("NEXTBEST_LISTEN", "127.0.0.1:5200")
-	code, out, errOut := command(t, "serve", "--config", file, "--listen", "127.0.0.1:6300", "--data", "d", "--print-config")
-	if code != 0 {
-		t.Fatalf("exit %d: %s", code, errOut)
-	}
-	for _, want := range []string{`"127.0.0.1:6300"`, `52000`, `2460000000000`, `"os"`, redacted} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the configuration lacks %s:\n%s", want, out)
-		}
-	}
-	if strings.Contains(out, "a secret from a file") {
-		t.Errorf("the secret is printed:\n%s", out)
 	}
 }
 
@@ -181,7 +167,7 @@ func exportsAll(t *testing.T, dir string) {
 	if code, _, errOut := command(t, "export", "--data", dir, "--out", file); code != 0 {
 		t.Fatalf("export: %s", errOut)
 	}
-	code, out, errOut := command(t, "import", "events", file, "--data", t.TempDir(), "--json")
+	code, out, errOut := command(t, "import", "events", file, "--data", newStore(t), "--json")
 	var report struct{ Good, Bad int64 }
 	if err := json.Unmarshal([]byte(out), &report); code != 0 || err != nil || report.Good != 36 || report.Bad != 0 {
 		t.Errorf("an export imports as %+v (exit %d, %v)\n%s%s", report, code, err, out, errOut)
@@ -227,7 +213,7 @@ func TestServeReadsRulesAndVectors(t *testing.T) {
 		t.Errorf("want b pinned, then a and c by the profile's vector: %s", a.Raw)
 	}
 	bad := write(t, "bad.ndjson", `{"id":"a","space":"v1","vector":[1,0]}`+"\n"+`{"id":"b","space":"v1","vector":[1]}`+"\n")
-	if code, _, errOut := command(t, "serve", "--store", "memory", "--vectors", bad); code != 1 || !strings.Contains(errOut, "row 2") {
+	if code, _, errOut := command(t, append([]string{"serve", "--store", "memory", "--vectors", bad}, anyPort...)...); code != 1 || !strings.Contains(errOut, "line 2") {
 		t.Errorf("a vector of another dimension: exit %d, %s", code, errOut)
 	}
 }

@@ -53,6 +53,25 @@ func TestEvaluatePrintsText(t *testing.T) {
 	if !strings.Contains(out.String(), "hr           1.0000") || !strings.Contains(out.String(), "predictions  2") {
 		t.Errorf("printed\n%s", out.String())
 	}
+	out.Reset()
+	run(t.Context(), []string{"evaluate", "--train", train, "--test", test, "--param", "a=.4"}, &out, &errOut)
+	if !strings.Contains(out.String(), "rows a=0.4 lambda=10 tw=1 sw_days=128 delta=2 top=50 last=10\n") {
+		t.Errorf("the parameters do not stand under their flags' names:\n%s", out.String())
+	}
+}
+
+// All problems are told at once, before a file is read.
+func TestEvaluateTellsAllProblems(t *testing.T) {
+	code, out, errOut := command(t, "evaluate", "--train", "gone_sessions.txt", "--test", "away_sessions.txt", "--exclude", "all", "--top", "0",
+		"--span-days", "0", "--param", "depth=3", "--param", "lambda=x")
+	if code != exitUsage || out != "" {
+		t.Errorf("exit %d, output %q", code, out)
+	}
+	for _, want := range []string{"gone_sessions.txt", "away_sessions.txt", "--exclude", "--top", "--span-days", "--param depth", "--param lambda=x"} {
+		if !strings.Contains(errOut, want) {
+			t.Errorf("the problem with %s is not told in\n%s", want, errOut)
+		}
+	}
 }
 
 func TestEvaluateExitCodes(t *testing.T) {

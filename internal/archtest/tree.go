@@ -79,13 +79,18 @@ func enter(root, dir, name string) error {
 	if dir == root {
 		return nil
 	}
-	if name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+	if leftOut(name) {
 		return filepath.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 		return filepath.SkipDir // a module of its own
 	}
 	return nil
+}
+
+// leftOut are the folders that hold nothing of ours to read.
+func leftOut(name string) bool {
+	return name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }
 
 // Parse makes a tree of sources by path.

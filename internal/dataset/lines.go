@@ -13,7 +13,7 @@ import (
 type lineReader struct {
 	r    *bufio.Reader
 	long []byte // a line that did not fit the buffer
-	n    int64  // lines handed out
+	n    int64  // lines begun
 }
 
 func newLineReader(r io.Reader) *lineReader {
@@ -26,13 +26,17 @@ func (l *lineReader) next() ([]byte, error) {
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = l.rest(line)
 	}
-	if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
+	ended := errors.Is(err, io.EOF)
+	if ended && len(line) == 0 {
 		return nil, err
 	}
-	if l.n == 0 {
+	l.n++
+	if err != nil && !ended {
+		return nil, err
+	}
+	if l.n == 1 {
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 	}
-	l.n++
 	line = bytes.TrimSuffix(line, []byte("\n"))
 	return bytes.TrimSuffix(line, []byte("\r")), nil
 }

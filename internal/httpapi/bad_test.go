@@ -117,6 +117,14 @@ func badRecommendations(t testing.TB) []badInput {
 		{name: "cut gzip", body: gzipped(t, `{"placement":"home"}`)[:20], headers: []string{pageKey, asJSON, "Content-Encoding: gzip"}, status: 400, code: "invalid_encoding"},
 		{name: "gzip bomb", body: gzipped(t, strings.Repeat(" ", 4<<20)), headers: []string{pageKey, asJSON, "Content-Encoding: gzip"}, status: 413, code: "body_too_large", mentions: "inflates"},
 		{name: "zstd bomb", body: zstded(t, strings.Repeat(" ", 4<<20)), headers: []string{pageKey, asJSON, "Content-Encoding: zstd"}, status: 413, code: "body_too_large", mentions: "inflates"},
+		{name: "a byte order mark", body: "\ufeff" + `{"placement":"home","key":"pk_test"}`, headers: []string{asJSON}, status: 400, code: "invalid_json"},
+		{name: "a byte order mark before an unknown key", body: "\ufeff" + `{"placement":"home","key":"pk_nobody"}`, headers: []string{asJSON}, status: 401, code: "key_unknown"},
+		{name: "no candidates", body: `{"placement":"home","candidates":[]}`, status: 422, code: "candidates_missing", mentions: "/candidates"},
+		{name: "blend without a", body: `{"placement":"home","blend":{}}`, headers: []string{secretKey, asJSON}, status: 422, code: "invalid_field", mentions: "/blend/a"},
+		{name: "blend of another name", body: `{"placement":"home","blend":{"b":1}}`, headers: []string{secretKey, asJSON}, status: 422, code: "invalid_field", mentions: "/blend/a"},
+		{name: "blend of null", body: `{"placement":"home","blend":{"a":null}}`, headers: []string{secretKey, asJSON}, status: 422, code: "invalid_field", mentions: "/blend/a"},
+		{name: "blend in quotes", body: `{"placement":"home","blend":{"a":"0.5"}}`, headers: []string{secretKey, asJSON}, status: 422, code: "invalid_field", mentions: "/blend/a"},
+		{name: "a page's blend without a", body: `{"placement":"home","blend":{}}`, status: 403, code: "key_scope", mentions: "/blend"},
 		{name: "blend out of range", body: `{"placement":"home","blend":{"a":2}}`, headers: []string{secretKey, asJSON}, status: 422, code: "invalid_field"},
 	}
 	for i := range table {
@@ -142,7 +150,7 @@ func badKeys() []badInput {
 		{name: "a huge key", method: "POST", path: recs, body: ok, headers: []string{bearer + strings.Repeat("k", 4000)}, status: 401, code: "key_unknown"},
 		{name: "key ranks before JSON", method: "POST", path: recs, body: `{`, headers: []string{bearer + "pk_nobody"}, status: 401, code: "key_unknown"},
 		{name: "size ranks before key", method: "POST", path: recs, body: strings.Repeat("x", 600<<10), status: 413, code: "body_too_large"},
-		{name: "foreign origin", method: "POST", path: recs, body: ok, headers: []string{pageKey, "Origin: https://evil.example"}, status: 403, code: "origin_forbidden", mentions: "evil"},
+		{name: "foreign origin", method: "POST", path: recs, body: ok, headers: []string{pageKey, "Origin: https://evil.example"}, status: 403, code: "origin_forbidden", mentions: "nextbest keys create --scope pk --origin https://evil.example"},
 		{name: "origin with another port", method: "POST", path: recs, body: ok, headers: []string{pageKey, "Origin: " + shopOrigin + ":8443"}, status: 403, code: "origin_forbidden"},
 		{name: "origin null", method: "POST", path: recs, body: ok, headers: []string{pageKey, "Origin: null"}, status: 403, code: "origin_forbidden"},
 		{name: "origin ranks before JSON", method: "POST", path: recs, body: `{`, headers: []string{pageKey, "Origin: https://evil.example"}, status: 403, code: "origin_forbidden"},
@@ -162,7 +170,7 @@ func badKeys() []badInput {
 func badElsewhere(t testing.TB) []badInput {
 	sk := []string{secretKey, asJSON}
 	pk := []string{pageKey, asJSON}
-	events := "/v1/events"
+	events, train := "/v1/events", "/v1/models:train"
 	return []badInput{
 		{name: "unknown path", method: "GET", path: "/v1/nothing", status: 404, code: "unknown_path"},
 		{name: "path traversal", method: "GET", path: "/v1/../../etc/passwd", status: 404, code: "unknown_path"},
@@ -181,9 +189,19 @@ func badElsewhere(t testing.TB) []badInput {
 		{name: "GET: placement", method: "GET", path: "/v1/recommendations?placement=x&key=pk_test", status: 404, code: "unknown_placement"},
 		{name: "GET: junk", method: "GET", path: "/v1/recommendations?placement=home&anonymous_id=undefined&key=pk_test", status: 422, code: "junk_id"},
 		{name: "GET: bad UTF-8", method: "GET", path: "/v1/recommendations?placement=home&category=%ff&key=pk_test", status: 422, code: "invalid_field"},
-		{name: "items: unknown field", method: "PUT", path: "/v1/items", body: `{"items":[{"item_id":"a","colour":"red"}]}`, headers: sk, status: 422, code: "unknown_field", mentions: "exist"},
+		{name: "items: unknown field", method: "PUT", path: "/v1/items", body: `{"items":[{"item_id":"a"}],"mode":"replace"}`, headers: sk, status: 422, code: "unknown_field", mentions: "/mode"},
 		{name: "items: duplicate keys", method: "PUT", path: "/v1/items", body: `{"items":[],"items":[]}`, headers: sk, status: 400, code: "duplicate_key"},
-		{name: "items: wrong type", method: "PUT", path: "/v1/items", body: `{"items":[{"item_id":5}]}`, headers: sk, status: 422, code: "invalid_type"},
+		{name: "items: wrong type", method: "PUT", path: "/v1/items", body: `{"items":{"item_id":"a"}}`, headers: sk, status: 422, code: "invalid_type", mentions: "array"},
+		{name: "items: a list", method: "PUT", path: "/v1/items", body: `[{"item_id":"a"}]`, headers: sk, status: 422, code: "invalid_type", mentions: "object"},
+		{name: "items: duplicate keys inside", method: "PUT", path: "/v1/items", body: `{"items":[{"item_id":"a","item_id":"b"}]}`, headers: sk, status: 400, code: "duplicate_key"},
+		{name: "items: a byte order mark", method: "PUT", path: "/v1/items", body: "\ufeff" + `{"items":[{"item_id":"a"}]}`, headers: sk, status: 400, code: "invalid_json"},
+		{name: "events: a byte order mark", method: "POST", path: events, body: "\ufeff" + `{"anonymous_id":"a","events":[],"key":"pk_test"}`, headers: []string{asJSON}, status: 400, code: "invalid_json"},
+		{name: "train: unknown field", method: "POST", path: train, body: `{"param":{}}`, headers: sk, status: 422, code: "unknown_field", mentions: "/param"},
+		{name: "train: unknown parameter", method: "POST", path: train, body: `{"params":{"m":500}}`, headers: sk, status: 422, code: "unknown_field", mentions: "/params/m"},
+		{name: "train: a parameter of the wrong type", method: "POST", path: train, body: `{"params":{"top":1.5}}`, headers: sk, status: 422, code: "invalid_type", mentions: "/params/top"},
+		{name: "train: parameters out of range", method: "POST", path: train, body: `{"params":{"a":2,"last":0}}`, headers: sk, status: 422, code: "invalid_param", mentions: "/params/last"},
+		{name: "train: a list", method: "POST", path: train, body: `[]`, headers: sk, status: 422, code: "invalid_type"},
+		{name: "train: broken", method: "POST", path: train, body: `{`, headers: sk, status: 400, code: "invalid_json"},
 		{name: "items: none", method: "PUT", path: "/v1/items", body: `{"items":[]}`, headers: sk, status: 422, code: "items_missing"},
 		{name: "items: deep", method: "PUT", path: "/v1/items", body: `{"items":[{"item_id":"a","attributes":{"x":[[[[[[[[1]]]]]]]]}}]}`, headers: sk, status: 400, code: "too_deep"},
 		{name: "items: 9 MB", method: "PUT", path: "/v1/items", body: strings.Repeat("x", 9<<20), headers: sk, status: 413, code: "body_too_large"},

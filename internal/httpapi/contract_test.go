@@ -13,6 +13,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/recommend/profile"
+	"github.com/nextbest/nextbest/session/ingest"
 )
 
 // contract holds every request and answer of a test against openapi.json.
@@ -114,6 +118,8 @@ func TestContract(t *testing.T) {
 	c.check(t, 403, "POST", "/v1/recommendations", `{"placement":"home","explain":true}`, pk, js)
 	c.check(t, 401, "POST", "/v1/recommendations", `{"placement":"home"}`, js)
 	c.check(t, 200, "GET", "/v1/recommendations?placement=item&item_id=x&limit=3&key=pk_test", "")
+	c.check(t, 200, "GET", "/v1/recommendations?placement=item&blend=0.4&why_not=a,b&explain=1&exclude_seen=true&exclude_current=0&exclude_purchased=30&filter=%7B%7D&candidates=x,y", "", sk)
+	c.check(t, 422, "GET", "/v1/recommendations?placement=item&events=%5B%5D", "", pk)
 	c.check(t, 200, "POST", "/v1/rank", `{"placement":"search","candidates":["a","b"]}`, pk, js)
 	c.check(t, 200, "GET", "/v1/placements", "", sk)
 	c.check(t, 200, "PUT", "/v1/items", `{"items":[{"item_id":"n1","group_id":"g","name":"N","price":1.5,"available":true,"categories":["a>b"],"attributes":{"colour":"red","stock":4,"tags":["x"]},"published_at":"2026-01-01T00:00:00Z"}]}`, sk, js)
@@ -122,6 +128,13 @@ func TestContract(t *testing.T) {
 	c.check(t, 200, "PATCH", "/v1/items/n1", `{"available":false}`, sk, js)
 	c.check(t, 200, "GET", "/v1/visitors/a1", "", sk)
 	c.check(t, 404, "GET", "/v1/visitors/nobody", "", sk)
+	c.check(t, 422, "GET", "/v1/visitors/null", "", sk)
+	f.visitor = &richVisitor
+	c.check(t, 200, "GET", "/v1/visitors/a1", "", sk)
+	f.visitor = &site.VisitorView{Profile: &profile.Profile{Version: "history"}, Session: &site.SessionView{}}
+	c.check(t, 200, "GET", "/v1/visitors/a1", "", sk)
+	f.result = &ingest.Result{Shed: 1}
+	c.check(t, 202, "POST", "/v1/events", `{"anonymous_id":"a1","consent":"none","events":[{"kind":"page"}]}`, pk, js)
 	c.check(t, 200, "DELETE", "/v1/visitors/a1", "", sk)
 	made := c.check(t, 201, "POST", "/v1/keys", `{"scope":"pk","origins":["https://new.example"],"label":"new"}`, sk, js)
 	var key keyView
@@ -133,6 +146,8 @@ func TestContract(t *testing.T) {
 	c.check(t, 201, "PUT", "/v1/models", "model bytes", sk, "Content-Type: application/octet-stream")
 	c.check(t, 200, "POST", "/v1/models/m1:activate", "", sk)
 	c.check(t, 200, "POST", "/v1/models:train", "", sk)
+	c.check(t, 200, "POST", "/v1/models:train", `{"params":{"a":0.5,"lambda":1,"tw":2,"sw_days":30,"delta":3,"top":20,"last":5}}`, sk, js)
+	c.check(t, 422, "POST", "/v1/models:train", `{"params":{"a":2}}`, sk, js)
 	c.check(t, 200, "GET", "/v1/models", "", sk)
 	c.check(t, 200, "POST", "/v1/imports/events", `{"anonymous_id":"a","kind":"view","item_id":"i","ts":"2011-01-01T00:00:00Z"}`+"\n{}\n", sk, "Content-Type: application/x-ndjson")
 	c.check(t, 200, "GET", "/openapi.json", "")

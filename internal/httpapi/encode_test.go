@@ -146,6 +146,26 @@ func TestBrokenNumbersDoNotBreakTheAnswer(t *testing.T) {
 	}
 }
 
+// TestNothingIsNotNamed: what there is none of is left out, or null.
+func TestNothingIsNotNamed(t *testing.T) {
+	for want, got := range map[string][]byte{
+		`null`:                          appendSession(nil, "", 0, ""),
+		`{"session_id":"s","events":0}`: appendSession(nil, "s", 0, ""),
+		`{"session_id":"","events":2}`:  appendSession(nil, "", 2, ""),
+		`{"session_id":"s","events":1,"last_event_id":"e"}`:                                   appendSession(nil, "s", 1, "e"),
+		`{"accepted":0,"duplicate":0,"invalid":[],"shed":1,"session":null}`:                   appendResult(nil, &ingest.Result{Shed: 1}),
+		`{"accepted":0,"duplicate":1,"invalid":[],"shed":0,"durability":"os","session":null}`: appendResult(nil, &ingest.Result{Duplicate: 1, Durability: "os"}),
+	} {
+		if string(got) != want {
+			t.Errorf("wrote %s, want %s", got, want)
+		}
+	}
+	nobody := site.Answer{HasSession: true}
+	if got := appendAnswer(nil, &nobody, nil, "home", nil); !strings.Contains(string(got), `"session":null`) {
+		t.Errorf("wrote %s", got)
+	}
+}
+
 func TestAllAttributes(t *testing.T) {
 	off := false
 	it := &catalog.Item{ItemID: "a", Name: "n", Available: &off, Categories: []string{"x>y"}, Attributes: map[string]json.RawMessage{"b": json.RawMessage("2"), "a": json.RawMessage(`"1"`), "broken": json.RawMessage(`{`)}}

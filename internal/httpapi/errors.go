@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,25 +37,12 @@ func asFault(err error) *fault.Error {
 		if f.Kind == fault.Internal {
 			return fault.New(fault.Internal, "internal", "something went wrong on our side").As(err)
 		}
-		return quoted(f)
+		return f
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fault.Unavailablef("deadline", "the answer was not ready in time").As(err)
 	}
 	return fault.New(fault.Internal, "internal", "something went wrong on our side").As(err)
-}
-
-// quoted rewords a detail that quotes its cause, itself a fault, as the log
-// shows it: of what is quoted the caller gets the detail, not the code, and
-// never what lies below.
-func quoted(f *fault.Error) *fault.Error {
-	inner := fault.Of(f.Cause)
-	if inner == nil || !strings.Contains(f.Detail, inner.Error()) {
-		return f
-	}
-	shown := *f
-	shown.Detail = strings.ReplaceAll(f.Detail, inner.Error(), inner.Detail)
-	return &shown
 }
 
 func statusOf(f *fault.Error) int {

@@ -37,6 +37,9 @@ type fakeSite struct {
 	panics   bool
 	list     []recommend.Item
 	record   bool
+	params   *rows.Params      // of the last training
+	visitor  *site.VisitorView // answered instead of the usual one
+	result   *ingest.Result    // answered instead of what was sent
 }
 
 func newFakeSite() *fakeSite {
@@ -67,6 +70,9 @@ func (f *fakeSite) Collect(_ context.Context, r *ingest.Request) (ingest.Result,
 		for _, e := range r.Batch.Events {
 			f.keep(e.ID, e.ItemID)
 		}
+	}
+	if f.result != nil {
+		return *f.result, nil
 	}
 	res := ingest.Result{
 		Accepted: len(r.Batch.Events), Invalid: r.Batch.Invalid, Durability: "os",
@@ -169,6 +175,9 @@ func (f *fakeSite) Visitor(_ context.Context, id string) (site.VisitorView, erro
 	if id == "nobody" {
 		return site.VisitorView{}, fault.NotFoundf("unknown_visitor", "nothing is known of %q", id)
 	}
+	if f.visitor != nil {
+		return *f.visitor, nil
+	}
 	return site.VisitorView{
 		AnonymousID: id,
 		Session: &site.SessionView{
@@ -216,7 +225,10 @@ func (f *fakeSite) ActivateModel(_ context.Context, id string) error {
 	return fault.NotFoundf("unknown_model", "there is no model %q", id)
 }
 
-func (f *fakeSite) Train(ctx context.Context, _ *rows.Params, _ func(int)) (site.Version, error) {
+func (f *fakeSite) Train(ctx context.Context, params *rows.Params, _ func(int)) (site.Version, error) {
+	f.mu.Lock()
+	f.params = params
+	f.mu.Unlock()
 	v, err := f.PutModel(ctx, []byte("model"))
 	if err != nil {
 		return v, err

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	jsonx "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -113,7 +114,7 @@ func (v *itemVerdict) refuse(err error) {
 	if f := fault.Of(err); f != nil {
 		v.Code, v.Detail = f.Code, f.Detail
 		for _, at := range f.Fields {
-			v.Detail += " (" + at.Pointer + " " + at.Detail + ")"
+			v.Detail += " (" + strings.TrimSpace(at.Pointer+" "+at.Detail) + ")"
 		}
 	}
 }

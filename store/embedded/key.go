@@ -7,8 +7,7 @@ import (
 // format is the version of the key and value encodings below.
 const format = 2
 
-// The key spaces: the first byte of every key. DESIGN.md §2b says what each
-// holds and for how long. Stored: never reuse a letter.
+// The key spaces: the first byte of every key. Stored: never reuse a letter.
 const (
 	spaceFormat     = '0'
 	spaceSession    = 's' // site, visitor, session, ts, id → record
