@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"math"
@@ -104,13 +105,26 @@ func appendItem(b []byte, it *recommend.Item, fields []string) []byte {
 	return append(b, '}')
 }
 
-// appendScore writes a score in the precision that it was computed in: more
-// digits would be noise, and would be most of the answer.
+// appendScore writes a score to six decimals: more digits would be noise, and
+// would be most of the answer. What is too small or too large for them is
+// written as it is.
 func appendScore(b []byte, x float64) []byte {
-	if math.Abs(x) < 1e-6 || math.Abs(x) >= 1e21 || math.IsNaN(x) {
+	if !(x >= 1e-3 && x < 1e6) {
 		return appendFloat(b, x)
 	}
-	return strconv.AppendFloat(b, x, 'f', -1, 32)
+	const scale = 1_000_000
+	n := uint64(x*scale + .5)
+	b = strconv.AppendUint(b, n/scale, 10)
+	frac := n % scale
+	if frac == 0 {
+		return b
+	}
+	digits := [7]byte{'.'}
+	for i := 6; i > 0; i-- {
+		digits[i] = byte('0' + frac%10)
+		frac /= 10
+	}
+	return append(b, bytes.TrimRight(digits[:], "0")...)
 }
 
 // appendAttributes writes the named attributes that the item has; "*" names

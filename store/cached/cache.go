@@ -24,7 +24,7 @@ const (
 	recentSlots = 256
 	// emptySlots hold the entries that say "there is none": most visitors are
 	// new, and what is said of them must not crowd out the rest.
-	emptySlots = 1 << 13
+	emptySlots = 1 << 16
 	// counterBytes: ristretto wants ten counters per entry it can hold, and an
 	// entry has about a KiB.
 	counterBytes = 100
