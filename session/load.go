@@ -68,7 +68,7 @@ func guarded(ctx context.Context, read func(context.Context) error) (err error) 
 }
 
 func unavailable(cause error) error {
-	return fault.Unavailablef("store", "the store could not be read; try again").As(cause)
+	return fault.Unavailablef("store", "the store could not be read; try again").Because(cause)
 }
 
 // loadVisitor reads the visitor's row and merges it into memory.

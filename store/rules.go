@@ -114,7 +114,7 @@ func Closed() error { return fault.Unavailablef("store_closed", "the store is cl
 // ContextError is ctx's error with its meaning, nil while ctx lives.
 func ContextError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fault.Unavailablef("store", "the store did not answer in time").As(err)
+		return fault.Unavailablef("store", "the store did not answer in time").Because(err)
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func TestErrorsArePlain(t *testing.T) {
 	if strings.Contains(errOut, "invalid_rules") {
 		t.Errorf("the error has a code word:\n%s", errOut)
 	}
-	inner := fault.NotFoundf("no_file", "there is no x").As(errors.New("enoent"))
+	inner := fault.NotFoundf("no_file", "there is no x").Because(errors.New("enoent"))
 	for _, c := range []struct {
 		err  error
 		want string
@@ -225,8 +225,8 @@ func TestErrorsArePlain(t *testing.T) {
 		{errors.New("plain: as it is"), "plain: as it is"},
 		{fmt.Errorf("read: %w", inner), "read: there is no x: enoent"},
 		{errors.Join(errors.New("a"), inner), "a\nthere is no x: enoent"},
-		{fault.Invalidf("outer", "broken").At("/a", "too long").As(inner), "broken: there is no x: enoent\n  /a: too long"},
-		{fault.Invalidf("once", "cannot be read: enoent").As(errors.New("enoent")), "cannot be read: enoent"},
+		{fault.Invalidf("outer", "broken").At("/a", "too long").Because(inner), "broken: there is no x: enoent\n  /a: too long"},
+		{fault.Invalidf("once", "cannot be read: enoent").Because(errors.New("enoent")), "cannot be read: enoent"},
 	} {
 		if got := told(c.err); got != c.want {
 			t.Errorf("told %q, want %q", got, c.want)

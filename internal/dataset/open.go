@@ -149,9 +149,9 @@ func (s Source) broken(place string, err error) error {
 		return err
 	}
 	if f := fault.Of(err); f != nil {
-		return fault.New(f.Kind, f.Code, "%s: %s: %s", s.Name, place, f.Detail).As(f.Cause)
+		return fault.New(f.Kind, f.Code, "%s: %s: %s", s.Name, place, f.Detail).Because(f.Cause)
 	}
-	return fault.Invalidf("file_broken", "%s: %s: the file cannot be read: %v", s.Name, place, err).As(err)
+	return fault.Invalidf("file_broken", "%s: %s: the file cannot be read: %v", s.Name, place, err).Because(err)
 }
 
 // progressReader counts what is read of the file itself.

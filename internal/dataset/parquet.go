@@ -89,7 +89,7 @@ func (c *columnar) open(at io.ReaderAt) (err error) {
 	defer noPanic(&err)
 	c.file, err = parquet.OpenFile(at, c.size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return fault.Invalidf("file_broken", "not a usable parquet file: %v", err).As(err)
+		return fault.Invalidf("file_broken", "not a usable parquet file: %v", err).Because(err)
 	}
 	c.groups = c.file.RowGroups()
 	c.leaves, c.names, c.unread = planLeaves(c.file.Schema())

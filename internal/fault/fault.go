@@ -57,8 +57,8 @@ func (e *Error) At(pointer, detail string) *Error {
 	return e
 }
 
-// As adds the cause and returns the same error.
-func (e *Error) As(cause error) *Error {
+// Because adds the cause and returns the same error.
+func (e *Error) Because(cause error) *Error {
 	e.Cause = cause
 	return e
 }

@@ -48,7 +48,7 @@ func (c *call) readBody(limit int) (err, content error) {
 	case errors.Is(err, errOverLimit):
 		return inflatesTooMuch(limit), nil
 	case err != nil:
-		return nil, badRequest("invalid_encoding", "the body is not valid %s", encoding).As(err)
+		return nil, badRequest("invalid_encoding", "the body is not valid %s", encoding).Because(err)
 	}
 	c.body = c.inflate
 	return nil, nil
@@ -119,9 +119,9 @@ func transportFault(err error) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return tooSlow()
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return badRequest("truncated_body", "the body ended before its end").As(err)
+		return badRequest("truncated_body", "the body ended before its end").Because(err)
 	}
-	return badRequest("bad_framing", "the body's chunks are not well-formed").As(err)
+	return badRequest("bad_framing", "the body's chunks are not well-formed").Because(err)
 }
 
 func tooLarge(limit int) error {
@@ -141,14 +141,14 @@ func inflater(encoding string, r io.Reader) (io.ReadCloser, error) {
 	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(r)
 		if err != nil {
-			return nil, badRequest("invalid_encoding", "the body is not valid gzip").As(err)
+			return nil, badRequest("invalid_encoding", "the body is not valid gzip").Because(err)
 		}
 		return z, nil
 	case "zstd":
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(zstdWindow))
 		if err != nil {
-			return nil, badRequest("invalid_encoding", "the body is not valid zstd").As(err)
+			return nil, badRequest("invalid_encoding", "the body is not valid zstd").Because(err)
 		}
 		return z.IOReadCloser(), nil
 	}
@@ -254,7 +254,7 @@ func (b *inflatedBody) Read(p []byte) (int, error) {
 	case fault.Of(err) != nil:
 		return n, err
 	}
-	return n, badRequest("invalid_encoding", "the body is not valid %s", b.encoding).As(err)
+	return n, badRequest("invalid_encoding", "the body is not valid %s", b.encoding).Because(err)
 }
 
 // Close releases the inflater.

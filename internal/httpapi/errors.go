@@ -35,14 +35,14 @@ func (c *call) refuse(err error) {
 func asFault(err error) *fault.Error {
 	if f := fault.Of(err); f != nil {
 		if f.Kind == fault.Internal {
-			return fault.New(fault.Internal, "internal", "something went wrong on our side").As(err)
+			return fault.New(fault.Internal, "internal", "something went wrong on our side").Because(err)
 		}
 		return f
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return fault.Unavailablef("deadline", "the answer was not ready in time").As(err)
+		return fault.Unavailablef("deadline", "the answer was not ready in time").Because(err)
 	}
-	return fault.New(fault.Internal, "internal", "something went wrong on our side").As(err)
+	return fault.New(fault.Internal, "internal", "something went wrong on our side").Because(err)
 }
 
 func statusOf(f *fault.Error) int {

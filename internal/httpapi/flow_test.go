@@ -312,7 +312,7 @@ func TestFailuresOfTheSite(t *testing.T) {
 		retry  string
 	}{
 		{errors.New("a secret of ours at 10.0.0.1"), 500, "internal", ""},
-		{fault.Unavailablef("store", "the store is away").As(errors.New("dial 10.0.0.1")), 503, "store", "1"},
+		{fault.Unavailablef("store", "the store is away").Because(errors.New("dial 10.0.0.1")), 503, "store", "1"},
 		{fault.Overloadedf(2500*time.Millisecond, "overloaded", "too much at once"), 429, "overloaded", "3"},
 		{fault.Conflictf("busy", "it is being changed"), 409, "busy", ""},
 		{fmt.Errorf("rank: %w", fault.Invalidf("invalid_filter", "op ~ is not known").At("/filter/all/0/op", "use =")), 422, "invalid_filter", ""},

@@ -93,7 +93,7 @@ func (c *call) keepKey(k keys.Key) error {
 		return nil
 	}
 	if err := c.s.cfg.KeyStore.PutKey(c.ctx, k); err != nil {
-		return fault.Unavailablef("store_unavailable", "the key was not stored; try again").As(err)
+		return fault.Unavailablef("store_unavailable", "the key was not stored; try again").Because(err)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func strictFault(err error) error {
 	case errors.As(err, &at), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return syntaxFault(err)
 	}
-	return fault.Invalidf("invalid_type", "the body has not the shape that is asked for").As(err)
+	return fault.Invalidf("invalid_type", "the body has not the shape that is asked for").Because(err)
 }
 
 // wanted names a Go type in the words of JSON.

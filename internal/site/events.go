@@ -30,7 +30,7 @@ func (s *Site) ImportEvents(ctx context.Context, recs []event.Record) (int, erro
 			recs[i].Site = s.cfg.Name
 		}
 		if err := s.cfg.Store.Append(ctx, ingest.Write{Records: recs[:n]}); err != nil {
-			return done, fault.Unavailablef("store_unavailable", "the store did not take the events; send the rest again").As(err)
+			return done, fault.Unavailablef("store_unavailable", "the store did not take the events; send the rest again").Because(err)
 		}
 		done += n
 		recs = recs[n:]

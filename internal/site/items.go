@@ -111,5 +111,5 @@ func (s *Site) PatchItem(ctx context.Context, id string, p catalog.Patch) (catal
 }
 
 func unavailable(detail string, cause error) error {
-	return fault.Unavailablef("store_unavailable", "%s", detail).As(cause)
+	return fault.Unavailablef("store_unavailable", "%s", detail).Because(cause)
 }

@@ -63,7 +63,7 @@ func (s *Site) Models(ctx context.Context) ([]Version, string, error) {
 func (s *Site) PutModel(ctx context.Context, body []byte) (Version, error) {
 	m, err := rows.Read(bytes.NewReader(body))
 	if err != nil {
-		return Version{}, fault.Invalidf("invalid_model", "this is not a model as `nextbest train` writes it; send such a file, whole").As(err)
+		return Version{}, fault.Invalidf("invalid_model", "this is not a model as `nextbest train` writes it; send such a file, whole").Because(err)
 	}
 	sum := sha256.Sum256(body)
 	v := Version{

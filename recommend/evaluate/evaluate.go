@@ -167,7 +167,7 @@ func (o *Options) model(ctx context.Context, t Trainer, params Params) (Model, t
 func openModel(path string) (*rows.Model, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.NotFoundf("no_file", "%s: the model file cannot be opened", path).As(err)
+		return nil, fault.NotFoundf("no_file", "%s: the model file cannot be opened", path).Because(err)
 	}
 	defer f.Close()
 	m, err := rows.Read(f)

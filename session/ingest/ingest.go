@@ -328,7 +328,7 @@ func (c *Collector) append(ctx context.Context, p *passage) error {
 		if err := c.store(ctx, p.toStore()); err != nil {
 			p.claim.Failed()
 			c.meter.drop(ctx, dropStore, len(p.claim.Records))
-			return fault.Unavailablef("store", "the events could not be stored; send them again").As(err)
+			return fault.Unavailablef("store", "the events could not be stored; send them again").Because(err)
 		}
 	}
 	p.result.Accepted = len(p.claim.Records)

@@ -329,7 +329,7 @@ func (s *Store) guard(doing string, fn func() error) (err error) {
 		if r := recover(); r != nil {
 			s.failed.Store(true)
 			s.logger.Error("the store failed", "doing", doing, "error", r)
-			err = fault.Unavailablef("store_failed", "the store failed and needs a restart").As(fmt.Errorf("%s: %v", doing, r))
+			err = fault.Unavailablef("store_failed", "the store failed and needs a restart").Because(fmt.Errorf("%s: %v", doing, r))
 		}
 	}()
 	return translate(doing, fn())

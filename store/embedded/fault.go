@@ -22,18 +22,18 @@ func translate(doing string, err error) error {
 	case fault.Of(err) != nil:
 		return fmt.Errorf("%s: %w", doing, err)
 	case pebble.IsCorruptionError(err):
-		return fault.New(fault.Internal, "store_damaged", "stored data is damaged").As(fmt.Errorf("%s: %w", doing, err))
+		return fault.New(fault.Internal, "store_damaged", "stored data is damaged").Because(fmt.Errorf("%s: %w", doing, err))
 	case errors.Is(err, pebble.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fault.Unavailablef("store", "the store did not answer").As(fmt.Errorf("%s: %w", doing, err))
+		return fault.Unavailablef("store", "the store did not answer").Because(fmt.Errorf("%s: %w", doing, err))
 	default:
-		return fault.Unavailablef("store", "the store could not do it").As(fmt.Errorf("%s: %w", doing, err))
+		return fault.Unavailablef("store", "the store could not do it").Because(fmt.Errorf("%s: %w", doing, err))
 	}
 }
 
 // lockFolder makes the folder this process's own.
 func lockFolder(dir string, fs vfs.FS) (*pebble.Lock, error) {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.Unavailablef("store", "the folder %s cannot be made", dir).As(err)
+		return nil, fault.Unavailablef("store", "the folder %s cannot be made", dir).Because(err)
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err == nil {
@@ -41,9 +41,9 @@ func lockFolder(dir string, fs vfs.FS) (*pebble.Lock, error) {
 	}
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock held") {
 		return nil, fault.Conflictf("store_locked",
-			"%s is in use by a running server; work through it with --server URL --key sk_…, or stop it first", dir).As(err)
+			"%s is in use by a running server; work through it with --server URL --key sk_…, or stop it first", dir).Because(err)
 	}
-	return nil, fault.Unavailablef("store", "the folder %s cannot be locked", dir).As(err)
+	return nil, fault.Unavailablef("store", "the folder %s cannot be locked", dir).Because(err)
 }
 
 func openError(dir string, err error) error {
@@ -51,19 +51,19 @@ func openError(dir string, err error) error {
 		return damaged(dir, err)
 	}
 	if strings.Contains(err.Error(), "comparer name") { // pebble has no error of its own for it
-		return fault.Conflictf("store_format", "%s was written by another version of the program", dir).As(err)
+		return fault.Conflictf("store_format", "%s was written by another version of the program", dir).Because(err)
 	}
-	return fault.Unavailablef("store", "the store in %s cannot be opened", dir).As(err)
+	return fault.Unavailablef("store", "the store in %s cannot be opened", dir).Because(err)
 }
 
 func damaged(dir string, err error) error {
 	return fault.New(fault.Internal, "store_damaged",
-		"the store in %s is damaged; restore the folder from a backup, or move it away to start empty", dir).As(err)
+		"the store in %s is damaged; restore the folder from a backup, or move it away to start empty", dir).Because(err)
 }
 
 // badRow is the error for a row that this package did not write so.
 func badRow(what string, err error) error {
-	return fault.New(fault.Internal, "store_damaged", "stored data is damaged").As(fmt.Errorf("%s: %w", what, err))
+	return fault.New(fault.Internal, "store_damaged", "stored data is damaged").Because(fmt.Errorf("%s: %w", what, err))
 }
 
 // errBadValue is the cause of badRow when no decoder had a better one.

@@ -28,7 +28,7 @@ func (s *Store) PutItems(ctx context.Context, site string, items []catalog.Item)
 	for i := range items {
 		buf.Reset()
 		if err := enc.Encode(&items[i]); err != nil {
-			return fault.Invalidf("invalid_item", "item %q cannot be stored", items[i].ItemID).As(err)
+			return fault.Invalidf("invalid_item", "item %q cannot be stored", items[i].ItemID).Because(err)
 		}
 		x.key = append(prefix(x.key[:0], spaceItem, site), items[i].ItemID...)
 		if err := b.Set(x.key, buf.Bytes(), nil); err != nil {

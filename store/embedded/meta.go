@@ -37,7 +37,7 @@ func (s *Store) Sites(ctx context.Context) ([]string, error) {
 func (s *Store) PutKey(ctx context.Context, k keys.Key) error {
 	value, err := json.Marshal(&k)
 	if err != nil {
-		return fault.Invalidf("invalid_key", "key %q cannot be stored", k.ID).As(err)
+		return fault.Invalidf("invalid_key", "key %q cannot be stored", k.ID).Because(err)
 	}
 	return s.put(ctx, "store a key", k.Site, append([]byte{spaceKey}, k.ID...), value)
 }

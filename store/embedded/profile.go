@@ -24,7 +24,7 @@ func appendProfile(dst []byte, p profile.Profile) ([]byte, error) {
 	p.Vector, p.Version = nil, ""
 	rest, err := json.Marshal(&p)
 	if err != nil {
-		return nil, fault.Invalidf("invalid_profile", "profile %q cannot be stored", p.ID).As(err)
+		return nil, fault.Invalidf("invalid_profile", "profile %q cannot be stored", p.ID).Because(err)
 	}
 	dst = append(dst, profileVersion)
 	dst = binary.AppendUvarint(dst, uint64(len(vector)))
