@@ -109,7 +109,8 @@ func (f *filter) widen(had int) {
 	f.layers.Store(&wider)
 }
 
-// len is how many were added.
+// len is how many were added; one that two add at the same moment may count
+// twice.
 func (f *filter) len() int64 {
 	n := int64(0)
 	for _, l := range *f.layers.Load() {

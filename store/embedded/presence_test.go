@@ -13,14 +13,20 @@ import (
 )
 
 func TestFilter(t *testing.T) {
-	f, seed := newFilter(), maphash.MakeSeed()
+	f, twice, seed := newFilter(), newFilter(), maphash.MakeSeed()
 	hash := func(n int) uint64 { return maphash.Comparable(seed, n) }
 	const entries = 300_000
 	var all sync.WaitGroup
 	for part := range 4 {
 		all.Go(func() {
-			for n := part; n < entries; n += 2 { // every entry twice
+			for n := part; n < entries; n += 4 {
 				if f.add(hash(n)); !f.has(hash(n)) {
+					t.Errorf("%d is not found after it was added", n)
+					return
+				}
+			}
+			for n := part / 2; n < entries; n += 2 { // two add the same at once
+				if twice.add(hash(n)); !twice.has(hash(n)) {
 					t.Errorf("%d is not found after it was added", n)
 					return
 				}
@@ -29,7 +35,8 @@ func TestFilter(t *testing.T) {
 	}
 	all.Wait()
 	for n := range entries {
-		if !f.has(hash(n)) {
+		f.add(hash(n)) // again: counts once
+		if !f.has(hash(n)) || !twice.has(hash(n)) {
 			t.Fatalf("%d is not found", n)
 		}
 	}
