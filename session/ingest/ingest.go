@@ -207,6 +207,9 @@ func (c *Collector) validate(p *passage) error {
 	b := p.Batch
 	p.proven = b.UserID != "" &&
 		(p.Secret || p.TrustUser || VerifyUserToken(p.IdentitySecret, b.UserID, b.UserToken, p.ReceivedAt))
+	if b.UserToken != "" && !p.proven {
+		c.meter.unproved.Add(context.Background(), 1)
+	}
 	who := p.who()
 	if err := who.CheckSessionAlone(); err != nil {
 		return err

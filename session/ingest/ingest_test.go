@@ -346,6 +346,9 @@ func TestDropsAreCountedByReason(t *testing.T) {
 	none := request(t, view("e2", "a"))
 	none.Batch.Consent = event.ConsentNone
 	r.collect(t, none)
+	forged := request(t, view("e3", "a"))
+	forged.Batch.UserID, forged.Batch.UserToken = "u1", "forged.1"
+	r.collect(t, forged)
 	var data metricdata.ResourceMetrics
 	if err := reader.Collect(context.Background(), &data); err != nil {
 		t.Fatal(err)
@@ -359,7 +362,7 @@ func TestDropsAreCountedByReason(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]int64{"accepted ": 2, "dropped duplicate": 1, "dropped invalid": 1, "dropped consent": 1, "unknown_fields ": 1}
+	want := map[string]int64{"accepted ": 3, "user_tokens_refused ": 1, "dropped duplicate": 1, "dropped invalid": 1, "dropped consent": 1, "unknown_fields ": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

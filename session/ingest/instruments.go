@@ -31,6 +31,7 @@ type instruments struct {
 	dropped  metric.Int64Counter
 	flagged  metric.Int64Counter
 	unknown  metric.Int64Counter
+	unproved metric.Int64Counter
 	append   metric.Float64Histogram
 	reasons  [dropReasons][]metric.AddOption // made once: counting must not allocate
 	queue    metric.Registration
@@ -55,6 +56,9 @@ func newInstruments(p metric.MeterProvider, log *slog.Logger, depth func() int64
 	i.flagged, err = m.Int64Counter("nextbest.ingest.flagged", metric.WithUnit("{event}"), metric.WithDescription("Events past a session's daily limit: stored, not folded."))
 	check(err)
 	i.unknown, err = m.Int64Counter("nextbest.ingest.unknown_fields", metric.WithUnit("{field}"), metric.WithDescription("Unknown fields that were ignored."))
+	check(err)
+	i.unproved, err = m.Int64Counter("nextbest.ingest.user_tokens_refused", metric.WithUnit("{batch}"),
+		metric.WithDescription("Batches whose user_token proved nothing: their user_id stayed a label."))
 	check(err)
 	i.append, err = m.Float64Histogram("nextbest.ingest.append.duration", metric.WithUnit("s"), metric.WithDescription("Time to store one write."),
 		metric.WithExplicitBucketBoundaries(.00001, .00003, .0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3))
