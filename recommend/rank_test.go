@@ -186,7 +186,7 @@ func TestCandidatesOnly(t *testing.T) {
 		t.Errorf("score = %v, want the side divided by its largest among the given", ans.Items[0].Score)
 	}
 	e := ans.Explanation
-	if e == nil || e.Drops["unknown"] != 1 || e.Drops["current"] == 0 {
+	if e == nil || e.Drops["unknown"] != 1 || e.Drops["current"] != 1 {
 		t.Fatalf("explanation = %+v, want the unknown and the current one dropped", e)
 	}
 	for n, stage := range []string{"catalog", "retrieve", "exclude"} {

@@ -74,7 +74,7 @@ func (c *scratch) give(g, v uint32) {
 	}
 	i := c.find(g)
 	if i >= 0 && c.cands[i].drop >= dropRequest {
-		c.dropped[c.cands[i].drop]++
+		c.touch(g, byRequest) // counts it
 		return
 	}
 	if why := c.check(v); why != kept {

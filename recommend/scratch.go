@@ -372,7 +372,10 @@ func (c *scratch) touch(g uint32, from source) *cand {
 	if i := c.find(g); i >= 0 {
 		x := &c.cands[i]
 		if x.drop != kept {
-			c.dropped[x.drop]++
+			if x.from == 0 { // once, however many sources bring it
+				c.dropped[x.drop]++
+			}
+			x.from |= from
 			return nil
 		}
 		x.from |= from
@@ -385,7 +388,7 @@ func (c *scratch) touch(g uint32, from source) *cand {
 	if why != kept {
 		c.dropped[why]++
 		if c.trace && len(c.cands) < maxTraced {
-			c.insert(g, catalog.None, 0, why)
+			c.insert(g, catalog.None, from, why)
 		}
 		return nil
 	}
