@@ -41,6 +41,7 @@ type trained struct {
 	Entries int     `json:"entries,omitempty"` // unknown of models of older versions
 	Bytes   int64   `json:"bytes"`
 	TrainS  float64 `json:"train_s"`
+	Skipped int     `json:"skipped,omitempty"` // sessions left out: without items or a time
 	Active  bool    `json:"active"`
 	Out     string  `json:"out,omitempty"`
 }
@@ -173,7 +174,7 @@ func (c *trainCmd) fromFile(ctx context.Context, params rows.Params, s streams) 
 	if err != nil {
 		return trained{}, err
 	}
-	report := trained{Version: m.Version(), Items: m.Len(), Entries: m.Entries(), Bytes: m.Size(), Out: c.Out}
+	report := trained{Version: m.Version(), Items: m.Len(), Entries: m.Entries(), Bytes: m.Size(), Skipped: b.Skipped(), Out: c.Out}
 	if c.Out != "" {
 		if err := writeModel(c.Out, m); err != nil {
 			return report, err

@@ -20,7 +20,6 @@ const other = "other"
 type Names struct {
 	Stages  []string // of an answer: "session", "profile", "retrieve" …
 	Signals []string // that an answer may lack: "profile", "model" …
-	Drops   []string // why a request was dropped before it did any work
 }
 
 // Stages holds the instruments of the path of an answer. Every attribute set is
@@ -30,16 +29,13 @@ type Stages struct {
 	meter    metric.Meter
 	duration metric.Float64Histogram
 	degraded metric.Int64Counter
-	dropped  metric.Int64Counter
 
 	stage  map[string][]metric.RecordOption
 	signal map[string][]metric.AddOption
-	drop   map[string][]metric.AddOption
 }
 
 // NewStages makes the instruments:
-// nextbest.stage.duration{stage}, nextbest.degraded{signal},
-// nextbest.dropped{reason}.
+// nextbest.stage.duration{stage} and nextbest.degraded{signal}.
 func NewStages(mp metric.MeterProvider, n Names) (*Stages, error) {
 	s := &Stages{
 		meter: mp.Meter(scope),
@@ -54,15 +50,10 @@ func NewStages(mp metric.MeterProvider, n Names) (*Stages, error) {
 		metric.WithDescription("Answers that were made without a signal.")); err != nil {
 		return nil, fmt.Errorf("make the degradation counter: %w", err)
 	}
-	if s.dropped, err = s.meter.Int64Counter("nextbest.dropped",
-		metric.WithDescription("Requests that were dropped before they did any work.")); err != nil {
-		return nil, fmt.Errorf("make the drop counter: %w", err)
-	}
 	for _, name := range append([]string{other}, n.Stages...) {
 		s.stage[name] = []metric.RecordOption{label("stage", name)}
 	}
 	s.signal = s.counted(s.degraded, "signal", n.Signals)
-	s.drop = s.counted(s.dropped, "reason", n.Drops)
 	return s, nil
 }
 
@@ -88,9 +79,6 @@ func (s *Stages) Stage(name string, took time.Duration) {
 
 // Degraded counts an answer that lacked a signal.
 func (s *Stages) Degraded(signal string) { add(s.degraded, s.signal, signal) }
-
-// Dropped counts a request that was dropped, by reason.
-func (s *Stages) Dropped(reason string) { add(s.dropped, s.drop, reason) }
 
 func add(c metric.Int64Counter, sets map[string][]metric.AddOption, value string) {
 	set, ok := sets[value]

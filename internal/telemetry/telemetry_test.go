@@ -40,7 +40,7 @@ func scrape(t *testing.T, tel *Telemetry) string {
 }
 
 func names() Names {
-	return Names{Stages: []string{"session", "score"}, Signals: []string{"profile"}, Drops: []string{"overloaded"}}
+	return Names{Stages: []string{"session", "score"}, Signals: []string{"profile", "rules"}}
 }
 
 func TestMetricsShowTheSeries(t *testing.T) {
@@ -61,7 +61,7 @@ func TestMetricsShowTheSeries(t *testing.T) {
 	s.Stage("session", 15*time.Microsecond)
 	s.Stage("nobody announced this", time.Millisecond)
 	s.Degraded("profile")
-	s.Dropped("moon phase")
+	s.Degraded("moon phase")
 
 	got := scrape(t, tel)
 	for _, want := range []string{
@@ -69,8 +69,8 @@ func TestMetricsShowTheSeries(t *testing.T) {
 		`nextbest_stage_duration_seconds_bucket{stage="session",le="2e-05"} 1`,
 		`nextbest_stage_duration_seconds_count{stage="other"} 1`,
 		`nextbest_degraded_total{signal="profile"} 1`,
-		`nextbest_dropped_total{reason="overloaded"} 0`,
-		`nextbest_dropped_total{reason="other"} 1`,
+		`nextbest_degraded_total{signal="rules"} 0`,
+		`nextbest_degraded_total{signal="other"} 1`,
 		`nextbest_sessions 7`,
 		`nextbest_freshness_seconds{signal="trending",site="shop"} 0.25`,
 		`service_name="nextbest"`, `service_version="v1.2.3"`,
@@ -115,7 +115,7 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 	got := testing.AllocsPerRun(1000, func() {
 		s.Stage("session", 123*time.Microsecond)
 		s.Degraded("profile")
-		s.Dropped("overloaded")
+		s.Degraded("moon phase")
 		s.Stage("unknown", time.Second)
 	})
 	if got != 0 && !raceEnabled {

@@ -42,15 +42,6 @@ func Dot(a, b []float32) float64 {
 // Norm is the length of a vector.
 func Norm(a []float32) float64 { return math.Sqrt(Dot(a, a)) }
 
-// Cosine is the cosine between two vectors, 0 when one of them is 0.
-func Cosine(a, b []float32) float64 {
-	norms := Norm(a) * Norm(b)
-	if norms == 0 {
-		return 0
-	}
-	return Dot(a, b) / norms
-}
-
 // Check says what is wrong with a vector: its length, a value that is not a
 // finite number of at most 1000, or that all are 0. The error is a fault of
 // kind Invalid.

@@ -37,12 +37,6 @@ func TestDot(t *testing.T) {
 	if n := Norm([]float32{3, 4}); n != 5 {
 		t.Errorf("norm = %v", n)
 	}
-	if c := Cosine([]float32{1, 0}, []float32{5, 5}); math.Abs(c-math.Sqrt(.5)) > 1e-12 {
-		t.Errorf("cosine = %v", c)
-	}
-	if Cosine([]float32{0}, []float32{1}) != 0 {
-		t.Error("a zero vector has a cosine")
-	}
 }
 
 func TestCheck(t *testing.T) {

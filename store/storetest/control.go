@@ -109,7 +109,7 @@ func itemsKeepsNoBuffer(t testing.TB, s store.Store) {
 	mine := []catalog.Item{fullItem("i")}
 	must(t, s.PutItems(t.Context(), "s", mine))
 	*mine[0].Price, *mine[0].Available, mine[0].Categories[0] = 99, true, "overwritten"
-	copy(mine[0].Attributes["colour"], `"XXX"`)
+	copy(mine[0].Attributes["colour"], `"own"`)
 	mine[0].Attributes["more"] = json.RawMessage(`1`)
 	same(t, "items", itemsOf(t, s, "s"), []catalog.Item{fullItem("i")})
 }
