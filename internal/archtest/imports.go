@@ -8,10 +8,11 @@ import (
 // layers is the picture of docs/ARCHITECTURE.md: a package may import packages
 // of earlier lines only. A new package is added here and there.
 var layers = [][]string{
-	{"internal/fault", "internal/telemetry", "internal/archtest"},
-	{"session/event", "internal/keys", "recommend/vector"},
-	{"recommend/catalog", "recommend/profile", "recommend/rows"},
-	{"session", "recommend/merch", "recommend/popular", "recommend/neighbors", "internal/dataset"},
+	{"internal/fault", "internal/telemetry", "internal/archtest", "internal/jsonwalk"},
+	{"session/event", "internal/keys", "recommend/vector", "recommend/snapshot"},
+	{"recommend/catalog", "recommend/profile", "recommend/corpus"},
+	{"recommend/rows", "recommend/embedding"},
+	{"session", "recommend/merch", "recommend/popular", "recommend/neighbors", "recommend/best", "internal/dataset"},
 	{"recommend", "session/ingest"},
 	{"recommend/learn", "recommend/evaluate"},
 	{"store"},
