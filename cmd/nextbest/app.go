@@ -37,6 +37,7 @@ type appConfig struct {
 	consent        event.Consent
 	trustUser      bool
 	identitySecret []byte
+	placements     map[string]recommend.Placement // with values of their own
 	demo           bool
 	extra          func(*app) ([]httpapi.Route, error) // further routes, made when the sites are open
 }
@@ -127,7 +128,7 @@ func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
 	s, err := site.Open(ctx, site.Config{
 		Name: name, Store: a.store, Sessions: a.sessions, Collector: a.collector,
 		Observer: a.stages, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger,
-		Settings: site.Settings{DefaultConsent: a.cfg.consent, TrustUser: a.cfg.trustUser, IdentitySecret: a.cfg.identitySecret},
+		Settings: site.Settings{DefaultConsent: a.cfg.consent, TrustUser: a.cfg.trustUser, IdentitySecret: a.cfg.identitySecret, Placements: a.cfg.placements},
 	})
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
 // observe makes the instruments that show what answers cost and lack.
 func (a *app) observe() error {
 	var err error
-	a.stages, err = telemetry.NewStages(a.telemetry.Meter, telemetry.Names{
+	a.stages, err = telemetry.NewStages(a.telemetry, telemetry.Names{
 		Stages: []string{"session", "profile", "retrieve", "score", "merchandise"},
 		Signals: []string{
 			recommend.DegradedSession, recommend.DegradedProfile, recommend.DegradedModel, recommend.DegradedCatalog,
@@ -243,7 +244,7 @@ func (a *app) api() (*httpapi.Server, error) {
 	cfg := httpapi.Config{
 		Sites: a.sites.lookup, Keys: a.keys, KeyStore: keyStore{a},
 		Logger: a.telemetry.Logger, MeterProvider: a.telemetry.Meter,
-		Now: time.Now, TokenSecret: a.salt, Demo: a.cfg.demo, Version: version, Ready: a.ready,
+		TokenSecret: a.salt, Demo: a.cfg.demo, Version: version, Ready: a.ready,
 	}
 	if a.cfg.log.OTLPEndpoint != "" {
 		cfg.TracerProvider = a.telemetry.Tracer // without one to send to, spans are not even begun

@@ -32,6 +32,7 @@ type serveCmd struct {
 	TrustUserID    bool          `help:"Take a user_id from a page without a user_token."`
 	IdentitySecret string        `help:"Secret that signs user_token, at least 16 characters." placeholder:"SECRET"`
 	Rules          string        `help:"File with merchandising rules (JSON; docs/rules.md describes it)." placeholder:"FILE" type:"path"`
+	Blend          blendRules    `help:"How much the session weighs against the profile in a placement: PLACEMENT=A_MAX/KAPPA; may repeat. In a file: {\"blend\":{\"home\":{\"a_max\":0.75,\"kappa\":0.33}}}, as evaluate --write-config writes it." placeholder:"PLACEMENT=A/K"`
 	Vectors        string        `help:"File with item vectors: id, vector, space (csv, tsv, ndjson, parquet); they meet profiles of the same space." placeholder:"FILE" type:"path"`
 }
 
@@ -49,6 +50,7 @@ func (c *serveCmd) check(p *problems) {
 	c.logFlags.check(p)
 	c.checkReach(p)
 	p.oneOf("--default-consent", c.DefaultConsent, "none", "session", "full")
+	c.Blend.check(p)
 	p.file("--rules", c.Rules)
 	p.file("--vectors", c.Vectors)
 	if c.SessionIdle < time.Minute || c.SessionIdle > 24*time.Hour {
@@ -138,6 +140,7 @@ func (c *serveCmd) appConfig() appConfig {
 		store: c.storeFlags, log: c.logFlags,
 		idle: c.SessionIdle, maxSessions: c.MaxSessions,
 		consent: consent, trustUser: c.TrustUserID, identitySecret: []byte(c.IdentitySecret),
+		placements: c.Blend.placements(),
 	}
 }
 

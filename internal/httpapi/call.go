@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
 	"github.com/nextbest/nextbest/internal/keys"
 	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/recommend"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 )
@@ -24,7 +24,7 @@ import (
 type call struct {
 	s        *Server
 	rc       *fasthttp.RequestCtx
-	fiber    *fiber.Ctx // set by the route
+	fiber    *fiber.Ctx // set by a route with parameters
 	route    *route     // nil until a route is found
 	start    time.Time  // monotonic: durations
 	received time.Time  // the program's clock: what events are measured against
@@ -38,27 +38,26 @@ type call struct {
 	origin   []byte // Origin header, empty when there is none
 	bodyDone bool   // the body was read to its end
 
-	id      [maxRequestID]byte
-	idLen   int
-	raw     []byte // body as sent
-	inflate []byte // body inflated
-	body    []byte // one of the two
-	out     []byte // the answer
-	scratch []byte // header values
-	random  [8]byte
-	token   [128]byte
-	reader  bytes.Reader
-	dec     *jsontext.Decoder
-	in      queryInput
-	query   site.Query
-	answer  site.Answer
-	request ingest.Request
-	stage   func(name string, took time.Duration) // appends to scratch; made once
+	id           [maxRequestID]byte
+	idLen        int
+	raw          []byte // body as sent
+	inflate      []byte // body inflated
+	body         []byte // one of the two
+	out          []byte // the answer
+	scratch      []byte // header values
+	token        [128]byte
+	reader       bytes.Reader
+	in           queryInput
+	query        site.Query
+	answer       site.Answer
+	request      ingest.Request
+	versions     recommend.Versions // of the last answer, and their hash
+	versionsHash uint64
+	stage        func(name string, took time.Duration) // appends to scratch; made once
 }
 
 func newCall(s *Server) *call {
 	c := &call{s: s}
-	c.dec = jsontext.NewDecoder(&c.reader)
 	c.stage = c.appendStage
 	return c
 }
@@ -67,7 +66,10 @@ func newCall(s *Server) *call {
 func (c *call) begin(rc *fasthttp.RequestCtx) {
 	c.rc, c.fiber, c.route, c.ctx = rc, nil, nil, nil
 	c.key, c.site, c.siteName, c.trusted, c.bodyDone = nil, nil, "", false, false
-	c.start, c.received = time.Now(), c.s.cfg.Now()
+	c.start = time.Now()
+	if c.received = c.start; c.s.cfg.Now != nil {
+		c.received = c.s.cfg.Now()
+	}
 	c.body, c.span = nil, spanHandle{}
 	h := &rc.Request.Header
 	c.origin = h.Peek(fiber.HeaderOrigin)
@@ -177,11 +179,21 @@ func (c *call) checkedParam(junk func(id string) bool) (string, error) {
 
 // send writes the answer; body is copied.
 func (c *call) send(status int, contentType string, body []byte) {
+	c.head(status, contentType)
+	c.rc.Response.SetBody(body)
+}
+
+// sendOut writes c.out as the answer, by exchanging it for the response's buffer.
+func (c *call) sendOut(status int) {
+	c.head(status, typeJSON)
+	c.out = c.rc.Response.SwapBody(c.out)
+}
+
+func (c *call) head(status int, contentType string) {
 	r := &c.rc.Response
 	r.SetStatusCode(status)
 	r.Header.SetContentType(contentType)
 	r.Header.SetCanonical(headerCacheControl, valueNoStore)
-	r.SetBody(body)
 }
 
 const (

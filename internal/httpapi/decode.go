@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nextbest/nextbest/internal/fault"
+	"github.com/nextbest/nextbest/internal/jsonwalk"
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/session/event"
 )
@@ -26,14 +27,13 @@ const (
 	byteOrderMark = "\ufeff"
 )
 
-// queryInput reads the body of a request for recommendations, token by token,
+// queryInput reads the body of a request for recommendations, field by field,
 // into a site.Query. What is wrong with a field is noted and the reading goes
-// on, because broken JSON ranks before it and because all faulty fields are
-// named at once.
+// on, because all faulty fields are named at once. Strings of the query are
+// parts of one copy of the body.
 type queryInput struct {
-	dec     *jsontext.Decoder
-	in      bytes.Buffer
-	names   []string // placements, so that their names need no copy
+	walk    jsonwalk.Walker
+	body    []byte
 	q       *site.Query
 	key     string
 	sentAt  int64
@@ -41,13 +41,9 @@ type queryInput struct {
 	unknown int
 	blended bool // blend was sent, whatever it holds
 	fault   *fault.Error
-	buf     []byte // unquoted names
 }
 
-func (d *queryInput) reset() {
-	d.in = bytes.Buffer{}
-	d.names, d.q, d.key, d.sentAt, d.events, d.unknown, d.blended, d.fault = nil, nil, "", 0, nil, 0, false, nil
-}
+func (d *queryInput) reset() { *d = queryInput{} }
 
 // decode reads a whole body. The error is about JSON (400); faults of fields
 // are in d.fault (422).
@@ -55,157 +51,160 @@ func (d *queryInput) decode(body []byte) error {
 	if err := event.CheckDepth(body, maxDepth); err != nil {
 		return err
 	}
-	d.in = *bytes.NewBuffer(body) // parsed in place, never written to
-	d.dec.Reset(&d.in)
-	if k := d.dec.PeekKind(); k != '{' && k != 0 {
+	broken := jsonwalk.Check(body)
+	d.walk, d.body = jsonwalk.Over(string(body)), body
+	if !d.isObject(broken != nil) {
 		return badRequest("not_an_object", "the body must be a JSON object with placement")
 	}
-	if err := d.object(d.field); err != nil {
-		return err
+	if broken != nil {
+		return wordSyntax(broken)
 	}
-	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return badRequest("invalid_json", "something follows the JSON object; send one object")
-	}
+	d.object(d.field)
 	return nil
 }
 
+// isObject reports whether the body is meant to be an object; of a broken one,
+// whether it does not begin as something else.
+func (d *queryInput) isObject(broken bool) bool {
+	switch c := d.walk.Peek(); c {
+	case '{':
+		return true
+	case '[', '"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 't', 'f', 'n':
+		return false
+	}
+	return broken
+}
+
 // object reads the members of the object that comes next.
-func (d *queryInput) object(field func(name []byte) error) error {
-	if _, err := d.dec.ReadToken(); err != nil {
-		return syntaxFault(err)
+func (d *queryInput) object(field func(name string)) {
+	d.walk.Step()
+	for d.walk.Peek() != '}' {
+		name, _ := unquote(d.walk.Value())
+		field(name)
 	}
-	for d.dec.PeekKind() != '}' {
-		raw, err := d.dec.ReadValue()
-		if err != nil {
-			return syntaxFault(err)
-		}
-		name := raw[1 : len(raw)-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			d.buf, _ = jsontext.AppendUnquote(d.buf[:0], raw) // the decoder has accepted it
-			name = d.buf
-		}
-		if err := field(name); err != nil {
-			return err
-		}
-	}
-	_, err := d.dec.ReadToken()
-	return syntaxFault(err)
+	d.walk.Step()
 }
 
 // field reads one member of the request.
-func (d *queryInput) field(name []byte) error {
+func (d *queryInput) field(name string) {
 	q := d.q
-	switch string(name) {
+	switch name {
 	case "placement":
-		return d.placement()
+		d.placement()
 	case "limit":
-		return d.limit()
+		d.limit()
 	case "anonymous_id":
-		return d.who("/anonymous_id", &q.Who.AnonymousID)
+		d.who("/anonymous_id", &q.Who.AnonymousID)
 	case "user_id":
-		return d.who("/user_id", &q.Who.UserID)
+		d.who("/user_id", &q.Who.UserID)
 	case "session_id":
-		return d.who("/session_id", &q.Who.SessionID)
+		d.who("/session_id", &q.Who.SessionID)
 	case "user_token":
-		return d.text("/user_token", &q.UserToken)
+		d.text("/user_token", &q.UserToken)
 	case "key":
-		return d.text("/key", &d.key)
+		d.text("/key", &d.key)
 	case "after":
-		return d.id("/after", &q.After)
+		d.id("/after", &q.After)
 	case "consent":
-		return d.consent()
+		d.consent()
 	case "sent_at":
-		return d.time()
+		d.time()
 	case "context":
-		return d.nested("/context", d.contextField)
+		d.nested("/context", d.contextField)
 	case "blend":
-		return d.blend()
+		d.blend()
 	case "events":
-		return d.inline()
+		d.inline()
 	case "filter":
-		return d.filter()
+		d.filter()
 	case "exclude_purchased":
-		return d.purchased()
+		d.purchased()
+	default:
+		d.lists(name)
 	}
-	return d.lists(name)
 }
 
 // lists reads the members that are lists and switches.
-func (d *queryInput) lists(name []byte) error {
+func (d *queryInput) lists(name string) {
 	q := d.q
-	switch string(name) {
+	switch name {
 	case "exclude":
-		return d.ids("/exclude", maxExclude, &q.Exclude)
+		d.ids("/exclude", maxExclude, &q.Exclude)
 	case "candidates":
-		return d.candidates()
+		d.candidates()
 	case "why_not":
-		return d.ids("/why_not", maxWhyNot, &q.WhyNot)
+		d.ids("/why_not", maxWhyNot, &q.WhyNot)
 	case "fields":
-		return d.ids("/fields", maxFields, &q.Fields)
+		d.ids("/fields", maxFields, &q.Fields)
 	case "ack":
-		return d.flag("/ack", &q.Ack)
+		d.flag("/ack", &q.Ack)
 	case "explain":
-		return d.flag("/explain", &q.Explain)
+		d.flag("/explain", &q.Explain)
 	case "exclude_seen":
-		return d.optional("/exclude_seen", &q.ExcludeSeen)
+		d.optional("/exclude_seen", &q.ExcludeSeen)
 	case "exclude_current":
-		return d.optional("/exclude_current", &q.ExcludeCurrent)
+		d.optional("/exclude_current", &q.ExcludeCurrent)
 	case "cursor", "market", "currency", "visitors":
-		d.refuse("unsupported", "/"+string(name), "is reserved and not supported yet; leave it out")
-		return d.skip()
+		d.refuse("unsupported", "/"+name, "is reserved and not supported yet; leave it out")
+		d.skip()
+	default:
+		d.unknown++
+		d.skip()
 	}
-	d.unknown++
-	return d.skip()
 }
 
-func (d *queryInput) contextField(name []byte) error {
+func (d *queryInput) contextField(name string) {
 	x := &d.q.Context
-	switch string(name) {
+	switch name {
 	case "item_id":
-		return d.id("/context/item_id", &x.ItemID)
+		d.id("/context/item_id", &x.ItemID)
 	case "category":
-		return d.text("/context/category", &x.Category)
+		d.text("/context/category", &x.Category)
 	case "query":
-		return d.text("/context/query", &x.Query)
+		d.text("/context/query", &x.Query)
 	case "referrer":
-		return d.text("/context/referrer", &x.Referrer)
+		d.text("/context/referrer", &x.Referrer)
 	case "cart":
-		return d.ids("/context/cart", maxCart, &x.Cart)
+		d.ids("/context/cart", maxCart, &x.Cart)
+	default:
+		d.unknown++
+		d.skip()
 	}
-	d.unknown++
-	return d.skip()
 }
 
 // nested reads an object inside the request.
-func (d *queryInput) nested(pointer string, field func([]byte) error) error {
-	if d.dec.PeekKind() != '{' {
-		return d.notNull(pointer, "must be an object")
+func (d *queryInput) nested(pointer string, field func(name string)) {
+	if d.walk.Peek() != '{' {
+		d.notNull(pointer, "must be an object")
+		return
 	}
-	return d.object(field)
+	d.object(field)
 }
 
 // notNull skips a value of the wrong type; null counts as left out.
-func (d *queryInput) notNull(pointer, detail string) error {
-	raw, err := d.value()
-	if err == nil && raw != nil {
+func (d *queryInput) notNull(pointer, detail string) {
+	if d.value() != "" {
 		d.refuse("invalid_field", pointer, detail)
 	}
-	return err
 }
 
-// value reads one value, nil for null. It is valid until the next read.
-func (d *queryInput) value() (jsontext.Value, error) {
-	raw, err := d.dec.ReadValue()
-	if err != nil {
-		return nil, syntaxFault(err)
+// value reads one value, "" for null.
+func (d *queryInput) value() string {
+	raw := d.walk.Value()
+	if raw == "null" {
+		return ""
 	}
-	if raw.Kind() == 'n' {
-		return nil, nil
-	}
-	return raw, nil
+	return raw
 }
 
-func (d *queryInput) skip() error { return syntaxFault(d.dec.SkipValue()) }
+// bytes is the value that was read last, as a part of the body, which outlives
+// the walk.
+func (d *queryInput) bytes(raw string) []byte {
+	end := d.walk.Offset()
+	return d.body[end-len(raw) : end]
+}
+
+func (d *queryInput) skip() { d.walk.Value() }
 
 // refuse notes a faulty field.
 func (d *queryInput) refuse(code, pointer, detail string) {
@@ -216,17 +215,12 @@ func (d *queryInput) refuse(code, pointer, detail string) {
 	_ = d.fault.At(pointer, detail)
 }
 
-// syntaxFault turns an error of the parser into one for the caller.
-func syntaxFault(err error) error {
-	if err == nil {
-		return nil // the usual case: apart from what allocates
-	}
-	return wordSyntax(err)
-}
-
+// wordSyntax turns an error of jsonwalk.Check or of a JSON parser into one for the caller.
 func wordSyntax(err error) error {
 	var at *jsontext.SyntacticError
 	switch {
+	case errors.Is(err, jsonwalk.ErrFollows):
+		return badRequest("invalid_json", "something follows the JSON object; send one object")
 	case errors.As(err, &at) && errors.Is(err, jsontext.ErrDuplicateName):
 		return badRequest("duplicate_key", "an object holds one name twice; send each name once").
 			At(string(at.JSONPointer), "duplicate name")

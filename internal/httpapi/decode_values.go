@@ -1,8 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -21,47 +21,36 @@ const (
 	detailEmpty = "must hold 1 to 1000 item ids; leave it out to have them found"
 )
 
-// unquote copies a JSON string; false when the value is none.
-func unquote(raw jsontext.Value) (string, bool) {
+// unquote gives the text of a JSON string; false when the value is none.
+func unquote(raw string) (string, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
-	if body := raw[1 : len(raw)-1]; bytes.IndexByte(body, '\\') < 0 {
-		return string(body), true
+	if text := raw[1 : len(raw)-1]; strings.IndexByte(text, '\\') < 0 {
+		return text, true
 	}
 	out, err := jsontext.AppendUnquote(nil, raw)
 	return string(out), err == nil
 }
 
-// placement reads the placement's name without a copy when it is a known one.
-func (d *queryInput) placement() error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
-	}
-	if len(raw) > 2 && raw[0] == '"' {
-		for _, n := range d.names {
-			if string(raw[1:len(raw)-1]) == n {
-				d.q.Placement = n
-				return nil
-			}
-		}
+func (d *queryInput) placement() {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
 	name, ok := unquote(raw)
 	if !ok {
 		d.refuse("invalid_field", "/placement", "must be a string")
 	}
 	d.q.Placement = name
-	return nil
 }
 
-func (d *queryInput) limit() error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) limit() {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
-	d.setLimit(string(raw))
-	return nil
+	d.setLimit(raw)
 }
 
 // setLimit refuses what is outside instead of clamping it: a caller that asks
@@ -76,21 +65,18 @@ func (d *queryInput) setLimit(s string) {
 }
 
 // who reads an id that says whom the request is about.
-func (d *queryInput) who(pointer string, dst *string) error {
-	if err := d.id(pointer, dst); err != nil {
-		return err
-	}
+func (d *queryInput) who(pointer string, dst *string) {
+	d.id(pointer, dst)
 	if *dst != "" && event.Junk(*dst) {
 		d.refuse("junk_id", pointer, detailJunk)
 	}
-	return nil
 }
 
 // id reads an id; null and the empty string count as left out.
-func (d *queryInput) id(pointer string, dst *string) error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) id(pointer string, dst *string) {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
 	s, ok := unquote(raw)
 	switch {
@@ -101,13 +87,12 @@ func (d *queryInput) id(pointer string, dst *string) error {
 	default:
 		*dst = s
 	}
-	return nil
 }
 
-func (d *queryInput) text(pointer string, dst *string) error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) text(pointer string, dst *string) {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
 	s, ok := unquote(raw)
 	switch {
@@ -118,16 +103,12 @@ func (d *queryInput) text(pointer string, dst *string) error {
 	default:
 		*dst = s
 	}
-	return nil
 }
 
-func (d *queryInput) consent() error {
+func (d *queryInput) consent() {
 	var word string
-	if err := d.text("/consent", &word); err != nil {
-		return err
-	}
+	d.text("/consent", &word)
 	d.setConsent(word)
-	return nil
 }
 
 func (d *queryInput) setConsent(word string) {
@@ -141,58 +122,54 @@ func (d *queryInput) setConsent(word string) {
 	d.q.Who.Consent = level
 }
 
-func (d *queryInput) time() error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) time() {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
-	ms, ok := event.ParseTime(raw)
+	ms, ok := event.ParseTime(d.bytes(raw))
 	if !ok {
 		d.refuse("invalid_time", "/sent_at", detailTime)
 	}
 	d.sentAt = ms
-	return nil
 }
 
 // inline keeps the raw events; they are decoded once it is known whose they are.
-func (d *queryInput) inline() error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) inline() {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
-	if raw.Kind() != '[' {
+	if raw[0] != '[' {
 		d.refuse("invalid_field", "/events", "must be an array of events")
-		return nil
+		return
 	}
-	d.events = raw // part of the body, which outlives the decoder
-	return nil
+	d.events = d.bytes(raw)
 }
 
-func (d *queryInput) filter() error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) filter() {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
-	if raw.Kind() != '{' {
+	if raw[0] != '{' {
 		d.refuse("invalid_filter", "/filter", "must be an object")
-		return nil
+		return
 	}
-	d.q.Filter = raw
-	return nil
+	d.q.Filter = d.bytes(raw)
 }
 
 // purchased reads "never", "always" or a number of days.
-func (d *queryInput) purchased() error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) purchased() {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
-	word := string(raw)
+	word := raw
 	if s, quoted := unquote(raw); quoted && (s == "never" || s == "always") {
 		word = s
 	}
 	d.setPurchased(word)
-	return nil
 }
 
 func (d *queryInput) setPurchased(word string) {
@@ -214,25 +191,21 @@ func (d *queryInput) setPurchased(word string) {
 
 // blend reads {"a":0..1}. An object without its a steers nothing and is a
 // mistake; null counts as left out.
-func (d *queryInput) blend() error {
-	kind, said := d.dec.PeekKind(), false
+func (d *queryInput) blend() {
+	kind, said := d.walk.Peek(), false
 	d.blended = kind != 'n'
-	err := d.nested("/blend", func(name []byte) error {
-		if string(name) != "a" {
+	d.nested("/blend", func(name string) {
+		if name != "a" {
 			d.unknown++
-			return d.skip()
+			d.skip()
+			return
 		}
 		said = true
-		raw, err := d.value()
-		if err == nil {
-			d.setBlend(string(raw))
-		}
-		return err
+		d.setBlend(d.value())
 	})
-	if err == nil && kind == '{' && !said {
+	if kind == '{' && !said {
 		d.setBlend("")
 	}
-	return err
 }
 
 func (d *queryInput) setBlend(number string) {
@@ -246,63 +219,54 @@ func (d *queryInput) setBlend(number string) {
 
 // candidates reads the items to rank. None at all is a caller's mistake, not a
 // wish for an empty list.
-func (d *queryInput) candidates() error {
-	err := d.ids("/candidates", maxCandidates, &d.q.Candidates)
-	if list := d.q.Candidates; err == nil && list != nil && len(list) == 0 {
+func (d *queryInput) candidates() {
+	d.ids("/candidates", maxCandidates, &d.q.Candidates)
+	if list := d.q.Candidates; list != nil && len(list) == 0 {
 		d.refuse("candidates_missing", "/candidates", detailEmpty)
 	}
-	return err
 }
 
-func (d *queryInput) flag(pointer string, dst *bool) error {
+func (d *queryInput) flag(pointer string, dst *bool) {
 	var p *bool
-	if err := d.optional(pointer, &p); err != nil || p == nil {
-		return err
+	if d.optional(pointer, &p); p != nil {
+		*dst = *p
 	}
-	*dst = *p
-	return nil
 }
 
-func (d *queryInput) optional(pointer string, dst **bool) error {
-	raw, err := d.value()
-	if err != nil || raw == nil {
-		return err
+func (d *queryInput) optional(pointer string, dst **bool) {
+	raw := d.value()
+	if raw == "" {
+		return
 	}
-	switch string(raw) {
+	switch raw {
 	case "true", "false":
 		v := raw[0] == 't'
 		*dst = &v
 	default:
 		d.refuse("invalid_field", pointer, detailBool)
 	}
-	return nil
 }
 
-// ids reads a list of ids. Their text is copied once for the whole list.
-func (d *queryInput) ids(pointer string, most int, dst *[]string) error {
-	if d.dec.PeekKind() != '[' {
-		return d.notNull(pointer, "must be an array of ids")
+// ids reads a list of ids.
+func (d *queryInput) ids(pointer string, most int, dst *[]string) {
+	if d.walk.Peek() != '[' {
+		d.notNull(pointer, "must be an array of ids")
+		return
 	}
-	raw, err := d.value()
-	if err != nil {
-		return err
-	}
-	list, at, detail := splitIDs(raw, most)
+	list, at, detail := splitIDs(d.value(), most)
 	if detail != "" {
 		if at >= 0 {
 			pointer += "/" + strconv.Itoa(at)
 		}
 		d.refuse("invalid_field", pointer, detail)
-		return nil
+		return
 	}
 	*dst = list
-	return nil
 }
 
 // splitIDs takes a valid JSON array of strings apart; detail says what is
 // wrong and at is the index, or -1 for the whole list.
-func splitIDs(raw jsontext.Value, most int) (list []string, at int, detail string) {
-	text := string(raw)
+func splitIDs(text string, most int) (list []string, at int, detail string) {
 	list = []string{}
 	for i := 1; i < len(text); {
 		switch c := text[i]; c {
@@ -322,7 +286,7 @@ func splitIDs(raw jsontext.Value, most int) (list []string, at int, detail strin
 			}
 			end++
 		}
-		id, _ := unquoteText(text[i : end+1])
+		id, _ := unquote(text[i : end+1])
 		switch {
 		case event.CheckID(id) != nil:
 			return nil, len(list), detailID
@@ -336,13 +300,3 @@ func splitIDs(raw jsontext.Value, most int) (list []string, at int, detail strin
 }
 
 func detailMost(most int) string { return "must hold at most " + strconv.Itoa(most) + " entries" }
-
-// unquoteText is unquote for text that is a string of its own already.
-func unquoteText(raw string) (string, bool) {
-	for i := 1; i < len(raw)-1; i++ {
-		if raw[i] == '\\' {
-			return unquote(jsontext.Value(raw))
-		}
-	}
-	return raw[1 : len(raw)-1], true
-}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -137,14 +138,15 @@ func appendPlain(b []byte, code string) []byte {
 	return b
 }
 
-// seed draws the process's prefix.
-func (s *idSource) seed(random io.Reader) error {
-	var b [6]byte
+// seed draws the process's prefix, and a number for what else counts up from
+// anywhere.
+func (s *idSource) seed(random io.Reader) (further uint64, err error) {
+	var b [14]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return fmt.Errorf("read random bytes: %w", err)
+		return 0, fmt.Errorf("read random bytes: %w", err)
 	}
-	s.prefix = hex.EncodeToString(b[:]) + "-"
-	return nil
+	s.prefix = hex.EncodeToString(b[:6]) + "-"
+	return binary.BigEndian.Uint64(b[6:]), nil
 }
 
 const shownText = 80

@@ -53,7 +53,7 @@ func (c *call) collect(b *event.Batch) error {
 	}
 	c.out = append(appendResult(c.out[:0], &res), '\n')
 	c.allowOrigin()
-	c.send(http.StatusAccepted, typeJSON, c.out)
+	c.sendOut(http.StatusAccepted)
 	return nil
 }
 

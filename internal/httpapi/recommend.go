@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -36,22 +33,10 @@ func rank(c *call) error {
 	return c.recommend()
 }
 
-// startQuery points the decoder at this request.
+// startQuery points the reader at this request.
 func (c *call) startQuery() *queryInput {
-	d := &c.in
-	d.dec, d.q = c.dec, &c.query
-	if c.site != nil {
-		d.names = c.site.Placements()
-	}
-	return d
-}
-
-// placements names what the site has.
-func (c *call) placements() []string {
-	if c.in.names == nil {
-		c.in.names = c.site.Placements()
-	}
-	return c.in.names
+	c.in.q = &c.query
+	return &c.in
 }
 
 // readQuery reads the body into c.query in the documented order of checks:
@@ -149,9 +134,9 @@ func (c *call) checkMeaning() error {
 	}
 	switch {
 	case q.Placement == "":
-		return invalidField("placement_missing", "/placement", "is missing; name one of: "+strings.Join(c.placements(), ", "))
-	case !slices.Contains(c.placements(), q.Placement):
-		return fault.NotFoundf("unknown_placement", "there is no placement %s; there are: %s", printable(q.Placement), strings.Join(c.placements(), ", ")).
+		return invalidField("placement_missing", "/placement", "is missing; name one of: "+strings.Join(c.site.Placements(), ", "))
+	case !slices.Contains(c.site.Placements(), q.Placement):
+		return fault.NotFoundf("unknown_placement", "there is no placement %s; there are: %s", printable(q.Placement), strings.Join(c.site.Placements(), ", ")).
 			At("/placement", "name one of the placements that exist")
 	}
 	return q.Who.CheckSessionAlone()
@@ -173,11 +158,9 @@ func (c *call) recommend() error {
 	if err := c.site.Recommend(c.ctx, q, &c.answer); err != nil {
 		return err
 	}
-	if err := c.encodeAnswer(); err != nil {
-		return err
-	}
+	c.encodeAnswer()
 	c.allowOrigin()
-	c.send(http.StatusOK, typeJSON, c.out)
+	c.sendOut(http.StatusOK)
 	c.serverTiming()
 	return nil
 }
@@ -205,19 +188,17 @@ func (c *call) inlineEvents() error {
 }
 
 // encodeAnswer signs the list and writes the answer into c.out.
-func (c *call) encodeAnswer() error {
-	if _, err := io.ReadFull(c.s.cfg.Random, c.random[:]); err != nil {
-		return fmt.Errorf("draw a recommendation id: %w", err)
+func (c *call) encodeAnswer() {
+	if v := &c.answer.Versions; c.versions != *v || c.versionsHash == 0 {
+		c.versions, c.versionsHash = *v, hashVersions(v.Model, v.Catalog, v.Rules, v.Profiles)
 	}
-	v := &c.answer.Versions
 	id := c.s.signer.Sign(c.token[:0], c.siteName, Token{
 		Placement: c.query.Placement,
 		Time:      c.received.UnixMilli(),
-		Versions:  hashVersions(v.Model, v.Catalog, v.Rules, v.Profiles),
-		Random:    binary.BigEndian.Uint64(c.random[:]),
+		Versions:  c.versionsHash,
+		Random:    c.s.lists.Add(1),
 	})
 	c.out = appendAnswer(c.out[:0], &c.answer, id, c.query.Placement, c.query.Fields)
-	return nil
 }
 
 // serverTiming tells a browser's developer tools how long each stage took.
@@ -235,7 +216,17 @@ func (c *call) appendStage(name string, took time.Duration) {
 	}
 	b = append(b, name...)
 	b = append(b, ";dur="...)
-	c.scratch = strconv.AppendFloat(b, float64(took.Microseconds())/1000, 'f', -1, 64)
+	c.scratch = appendThousandths(b, took.Microseconds())
+}
+
+// appendThousandths writes n/1000, which must not be negative.
+func appendThousandths(b []byte, n int64) []byte {
+	n = max(n, 0)
+	b = strconv.AppendInt(b, n/1000, 10)
+	if n %= 1000; n == 0 {
+		return b
+	}
+	return append(b, '.', byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
 }
 
 // invalidField is a 422 about one field.

@@ -55,6 +55,13 @@ func (s *Server) run(c *call) {
 		c.refuse(methodNotAllowed(string(rc.Method()), ""))
 		return
 	}
+	if rc.IsPost() {
+		// Fiber compares the same bytes: it is case-sensitive and strict here.
+		if c.route = s.hot[string(rc.URI().PathOriginal())]; c.route != nil {
+			s.answer(c)
+			return
+		}
+	}
 	rc.SetUserValue(callKey, c)
 	s.inner(rc)
 }

@@ -105,10 +105,10 @@ type Config struct {
 	Logger         *slog.Logger
 	MeterProvider  metric.MeterProvider // nil: no metrics
 	TracerProvider trace.TracerProvider // nil: no spans
-	Now            func() time.Time
-	Random         io.Reader // request ids, recommendation ids, keys; nil: crypto/rand
-	TokenSecret    []byte    // signs recommendation ids; empty: random, valid until the process ends
-	Demo           bool      // keys of the site "demo" are also taken from pages of this very address
+	Now            func() time.Time     // nil: the machine's clock
+	Random         io.Reader            // request ids, recommendation ids, keys; nil: crypto/rand
+	TokenSecret    []byte               // signs recommendation ids; empty: random, valid until the process ends
+	Demo           bool                 // keys of the site "demo" are also taken from pages of this very address
 	Version        string
 	Ready          func() error // why the program cannot serve, nil when it can; may be nil
 	Extra          []Route
@@ -125,6 +125,7 @@ type Server struct {
 	app      *fiber.App
 	http     *fasthttp.Server
 	inner    fasthttp.RequestHandler // Fiber's router
+	hot      map[string]*route       // by path: POST, where no router is needed
 	log      *slog.Logger
 	signer   *Signer
 	bots     *botCache
@@ -133,6 +134,7 @@ type Server struct {
 	lanes    [laneCount]lane
 	calls    sync.Pool // *call
 	ids      idSource
+	lists    atomic.Uint64 // numbers of recommendation ids; starts anywhere
 	draining atomic.Bool
 }
 
@@ -150,9 +152,11 @@ func New(cfg Config) (*Server, error) {
 	if s.meters, err = newMeters(cfg.MeterProvider); err != nil {
 		return nil, fmt.Errorf("make the http instruments: %w", err)
 	}
-	if err = s.ids.seed(cfg.Random); err != nil {
+	start, err := s.ids.seed(cfg.Random)
+	if err != nil {
 		return nil, err
 	}
+	s.lists.Store(start)
 	s.lanes = [laneCount]lane{
 		laneLive: {max: int64(cfg.Limits.Live)}, laneEvents: {max: int64(cfg.Limits.Events)}, laneControl: {max: int64(cfg.Limits.Control)},
 	}
@@ -164,9 +168,6 @@ func New(cfg Config) (*Server, error) {
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader
@@ -201,7 +202,8 @@ const (
 
 // build sets up Fiber and fasthttp. Fiber only routes: everything around a
 // route is done in serve, so that a request which no route gets, is refused in
-// the same way.
+// the same way. What is asked for thousands of times a second is found without
+// it.
 func (s *Server) build() {
 	s.app = fiber.New(fiber.Config{
 		AppName:                      "nextbest",
@@ -219,8 +221,12 @@ func (s *Server) build() {
 		DisableDefaultContentType:    true,
 		ErrorHandler:                 s.unrouted,
 	})
+	s.hot = map[string]*route{}
 	for _, r := range s.routes() {
 		s.register(r)
+		if r.method == fiber.MethodPost && r.lane != laneControl {
+			s.hot[r.path] = r
+		}
 	}
 	for _, r := range s.cfg.Extra {
 		s.registerExtra(r)

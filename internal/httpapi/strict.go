@@ -74,12 +74,12 @@ func strictFault(err error) error {
 		return fault.Invalidf("unknown_field", "there is a field that does not exist here").
 			At(string(shape.JSONPointer), "leave it out, or correct its name")
 	case errors.As(err, &at) && errors.Is(err, jsontext.ErrDuplicateName):
-		return syntaxFault(err)
+		return wordSyntax(err)
 	case errors.As(err, &shape):
 		return fault.Invalidf("invalid_type", "there is a value of the wrong type").
 			At(string(shape.JSONPointer), "must be "+wanted(shape.GoType))
 	case errors.As(err, &at), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return syntaxFault(err)
+		return wordSyntax(err)
 	}
 	return fault.Invalidf("invalid_type", "the body has not the shape that is asked for").Because(err)
 }

@@ -34,7 +34,7 @@ func (c *scratch) reset() {
 // cannot be read degrades the answer and is named in it; only a request that
 // makes no sense is an error. Answers are made concurrently.
 func (s *Site) Recommend(ctx context.Context, q *Query, a *Answer) error {
-	placement, ok := recommend.PlacementNamed(q.Placement)
+	placement, ok := s.placement(q.Placement)
 	if !ok {
 		return unknownPlacement(q.Placement)
 	}
@@ -203,8 +203,12 @@ func (s *Site) readProfile(ctx context.Context, user, uploaded, anonymous, excep
 
 // fill turns the query into the ranking's request.
 func (s *Site) fill(r *recommend.Request, q *Query, p recommend.Placement, f *catalog.Compiled, prof *profile.Profile, named bool, v *session.View) {
+	now := q.ReceivedAt
+	if now.IsZero() {
+		now = s.cfg.Now()
+	}
 	*r = recommend.Request{
-		Placement: p, Limit: q.Limit, Now: s.cfg.Now(), Profile: prof,
+		Placement: p, Limit: q.Limit, Now: now, Profile: prof,
 		ContextItem: q.Context.ItemID, Category: q.Context.Category, Query: q.Context.Query, Cart: q.Context.Cart,
 		Filter: f, Exclude: q.Exclude, Candidates: q.Candidates,
 		ExcludeSeen: p.ExcludeSeen, ExcludeCurrent: p.ExcludeCurrent, ExcludePurchased: p.ExcludePurchased,

@@ -41,6 +41,9 @@ type Settings struct {
 	TrustUser      bool          // a user_id under a publishable key needs no token
 	IdentitySecret []byte        // proves user_token
 	Train          rows.Params   // parameters of the rows
+
+	// Placements replace those of the same name that exist from the start.
+	Placements map[string]recommend.Placement
 }
 
 // Config is what a Site needs. Store, Sessions and Collector are required;
@@ -77,6 +80,8 @@ type Site struct {
 
 	trainedAt atomic.Int64 // of the active model, epoch ms; 0 for none
 	uploaded  atomic.Bool  // a dataset of profiles is active
+
+	placements []string // that exist, in order; never changed
 }
 
 // Open loads a site from its store and starts its learner.
@@ -93,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*Site, error) {
 	if cfg.Settings.Train == (rows.Params{}) {
 		cfg.Settings.Train = rows.DefaultParams()
 	}
-	s := &Site{cfg: cfg, engine: recommend.New(recommend.Config{}), done: make(chan struct{})}
+	s := &Site{cfg: cfg, engine: recommend.New(recommend.Config{}), done: make(chan struct{}), placements: recommend.PlacementNames()}
 	s.answers.New = func() any { return newScratch() }
 	loaded := s.tryLoad(ctx)
 	var err error
@@ -184,8 +189,9 @@ func (s *Site) SetRules(rules *merch.Set) { s.engine.SetRules(rules) }
 // SetVectors replaces the item vectors; nil for none.
 func (s *Site) SetVectors(v *vector.Set) { s.engine.SetVectors(v) }
 
-// Placements names the places that can be asked for, in order.
-func (s *Site) Placements() []string { return recommend.PlacementNames() }
+// Placements names the places that can be asked for, in order; the caller
+// changes nothing.
+func (s *Site) Placements() []string { return s.placements }
 
 // staleLog is how long the log may go unread before the site is not ready.
 const staleLog = time.Minute

@@ -27,31 +27,24 @@ type Names struct {
 // concurrently and never block.
 type Stages struct {
 	meter    metric.Meter
-	duration metric.Float64Histogram
 	degraded metric.Int64Counter
 
-	stage  map[string][]metric.RecordOption
+	stage  map[string]*histogram
 	signal map[string][]metric.AddOption
 }
 
 // NewStages makes the instruments:
 // nextbest.stage.duration{stage} and nextbest.degraded{signal}.
-func NewStages(mp metric.MeterProvider, n Names) (*Stages, error) {
+func NewStages(t *Telemetry, n Names) (*Stages, error) {
 	s := &Stages{
-		meter: mp.Meter(scope),
-		stage: map[string][]metric.RecordOption{},
+		meter: t.Meter.Meter(scope),
+		stage: t.histograms.add("nextbest.stage.duration", "Time that a stage of an answer took.",
+			"stage", append([]string{other}, n.Stages...)),
 	}
 	var err error
-	if s.duration, err = s.meter.Float64Histogram("nextbest.stage.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time that a stage of an answer took.")); err != nil {
-		return nil, fmt.Errorf("make the stage histogram: %w", err)
-	}
 	if s.degraded, err = s.meter.Int64Counter("nextbest.degraded",
 		metric.WithDescription("Answers that were made without a signal.")); err != nil {
 		return nil, fmt.Errorf("make the degradation counter: %w", err)
-	}
-	for _, name := range append([]string{other}, n.Stages...) {
-		s.stage[name] = []metric.RecordOption{label("stage", name)}
 	}
 	s.signal = s.counted(s.degraded, "signal", n.Signals)
 	return s, nil
@@ -70,11 +63,11 @@ func (s *Stages) counted(c metric.Int64Counter, key string, values []string) map
 
 // Stage records what one stage took.
 func (s *Stages) Stage(name string, took time.Duration) {
-	set, ok := s.stage[name]
+	h, ok := s.stage[name]
 	if !ok {
-		set = s.stage[other]
+		h = s.stage[other]
 	}
-	s.duration.Record(context.Background(), took.Seconds(), set...)
+	h.record(took)
 }
 
 // Degraded counts an answer that lacked a signal.

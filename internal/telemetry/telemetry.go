@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -46,7 +47,8 @@ type Telemetry struct {
 	Logger         *slog.Logger
 	MetricsHandler http.Handler // answers /metrics
 
-	shutdown []func(context.Context) error
+	histograms *histograms
+	shutdown   []func(context.Context) error
 }
 
 // New starts telemetry. The caller ends it with Shutdown.
@@ -60,7 +62,7 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe the service: %w", err)
 	}
-	t := &Telemetry{Logger: logger}
+	t := &Telemetry{Logger: logger, histograms: &histograms{start: time.Now()}}
 	if err := t.startMetrics(res); err != nil {
 		return nil, err
 	}
@@ -108,7 +110,7 @@ func (t *Telemetry) startMetrics(res *resource.Resource) error {
 			return fmt.Errorf("register the runtime's metrics: %w", err)
 		}
 	}
-	exporter, err := otelprom.New(otelprom.WithRegisterer(reg), otelprom.WithoutScopeInfo())
+	exporter, err := otelprom.New(otelprom.WithRegisterer(reg), otelprom.WithoutScopeInfo(), otelprom.WithProducer(t.histograms))
 	if err != nil {
 		return fmt.Errorf("start the metrics exporter: %w", err)
 	}
@@ -123,16 +125,11 @@ func (t *Telemetry) startMetrics(res *resource.Resource) error {
 	return nil
 }
 
-// durations gives every histogram of seconds named *.duration buckets that tell
-// a stage of 10 µs from one of 20, and still see a request of ten seconds. The
-// promised 2, 20 and 50 ms are bucket bounds, so that they can be alerted on.
+// durations gives every histogram of seconds named *.duration the same buckets.
 func durations() sdkmetric.View {
 	return sdkmetric.NewView(
 		sdkmetric.Instrument{Name: "*.duration", Kind: sdkmetric.InstrumentKindHistogram, Unit: "s"},
-		sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{
-			.000005, .00001, .00002, .00005, .0001, .0002, .0005,
-			.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10,
-		}}})
+		sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{Boundaries: boundsInSeconds()}})
 }
 
 // noExemplars keeps no example measurements: they cost time on the hot path.

@@ -45,7 +45,7 @@ func names() Names {
 
 func TestMetricsShowTheSeries(t *testing.T) {
 	tel := start(t, Options{ServiceVersion: "v1.2.3"})
-	s, err := NewStages(tel.Meter, names())
+	s, err := NewStages(tel, names())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestMetricsShowTheSeries(t *testing.T) {
 
 func TestObservingEnds(t *testing.T) {
 	tel := start(t, Options{})
-	s, err := NewStages(tel.Meter, Names{})
+	s, err := NewStages(tel, Names{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestObservingEnds(t *testing.T) {
 
 func TestRecordingAllocatesNothing(t *testing.T) {
 	tel := start(t, Options{})
-	s, err := NewStages(tel.Meter, names())
+	s, err := NewStages(tel, names())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func BenchmarkStage(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := NewStages(tel.Meter, names())
+	s, err := NewStages(tel, names())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -29,10 +29,18 @@ type Options struct {
 	Random      func() float64   // in [0,1), spreads the times by ±10 %; math/rand by default
 }
 
+// Knower is a store that knows without a read who has no history.
+type Knower interface {
+	// MayHaveHistory is false when the owner certainly has none: neither one
+	// that is stored nor one whose write was acknowledged.
+	MayHaveHistory(site, owner string) bool
+}
+
 // Store is the decorator. Its methods may be called concurrently.
 type Store struct {
 	store.Store
-	cache *cache
+	cache  *cache
+	knower Knower // nil when the store below is none
 }
 
 var _ store.Store = (*Store)(nil)
@@ -43,7 +51,8 @@ func New(inner store.Store, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Store: inner, cache: c}, nil
+	knower, _ := inner.(Knower)
+	return &Store{Store: inner, cache: c, knower: knower}, nil
 }
 
 // Close waits for the reads under way and closes cache and store.
@@ -81,8 +90,12 @@ func (s *Store) Profile(ctx context.Context, site, id string) (*profile.Profile,
 
 // BuiltIn answers from the cache where it can. The profile is shared: read
 // only. Events of the excepted session do not make an entry stale, or a visitor
-// who clicks would never be served from the cache.
+// who clicks would never be served from the cache. Most who ask are new: where
+// the store knows that, the cache is not troubled with them.
 func (s *Store) BuiltIn(ctx context.Context, site, owner, exceptSession string) (*profile.Profile, error) {
+	if s.knower != nil && !s.knower.MayHaveHistory(site, owner) {
+		return nil, s.cache.open(ctx)
+	}
 	return s.profile(ctx, query{group: histories, kind: kindBuiltIn, site: site, id: owner, except: exceptSession})
 }
 

@@ -78,6 +78,11 @@ func (s *Store) History(ctx context.Context, site, owner string, limit int) ([]e
 	return recs, err
 }
 
+// MayHaveHistory is false when the owner certainly has none. It reads nothing.
+func (s *Store) MayHaveHistory(site, owner string) bool {
+	return s.presence.maybe(spaceHistory, site, owner)
+}
+
 // BuiltIn makes a profile of an owner's history.
 func (s *Store) BuiltIn(ctx context.Context, site, owner, exceptSession string) (*profile.Profile, error) {
 	return store.BuiltIn(ctx, s, site, owner, exceptSession, s.now())
