@@ -75,7 +75,7 @@ func (b *Builder) Add(items []string, endDays float64) {
 // Sessions is the number of sessions taken.
 func (b *Builder) Sessions() int { return b.days.len() }
 
-// Skipped is the number of sessions left out.
+// Skipped is the number of sessions left out, also after Build.
 func (b *Builder) Skipped() int { return b.skipped }
 
 // Build makes the corpus; the Builder is spent. The error is a fault of kind
@@ -86,7 +86,9 @@ func (b *Builder) Build(ctx context.Context) (*Corpus, error) {
 		b.items.drop()
 		b.sizes.drop()
 		b.days.drop()
+		skipped := b.skipped
 		*b = *NewBuilder(b.opts)
+		b.skipped = skipped
 	}()
 	switch {
 	case b.days.len() == 0:

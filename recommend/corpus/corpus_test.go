@@ -129,6 +129,9 @@ func TestBuildRefuses(t *testing.T) {
 	if _, err := b.Build(t.Context()); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no sessions: error %v, want an Invalid fault", err)
 	}
+	if b.Skipped() != 3 {
+		t.Errorf("after Build %d are skipped, want 3", b.Skipped())
+	}
 }
 
 func TestBuildStopsWithItsContext(t *testing.T) {

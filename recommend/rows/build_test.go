@@ -112,7 +112,7 @@ func TestRowsFollowTheFormula(t *testing.T) {
 		want, mass := formula(p, sessions)
 		for i := range uint32(m.Len()) {
 			id := m.ID(i)
-			if math.Abs(m.Mass(i)-mass[id]) > 1e-9 {
+			if math.Abs(m.Mass(i)-mass[id]) > 1e-6*(1+mass[id]) {
 				t.Fatalf("mass of %s is %v, want %v", id, m.Mass(i), mass[id])
 			}
 			cols, weights := m.Row(i)
@@ -126,7 +126,8 @@ func TestRowsFollowTheFormula(t *testing.T) {
 				t.Fatalf("row %s has %d entries, want %d", id, len(cols), positive)
 			}
 			for n, j := range cols {
-				if x := want[id][m.ID(j)]; math.Abs(float64(weights[n])-x) > 1e-6*(1+x) {
+				off := float64(weights[0]) / maxWeight // a half of a step, a whole one for the smallest
+				if x := want[id][m.ID(j)]; math.Abs(float64(weights[n])-x) > off+1e-6*(1+x) {
 					t.Fatalf("B[%s,%s] is %v, want %v", id, m.ID(j), weights[n], x)
 				}
 				if n > 0 && weights[n] > weights[n-1] {
@@ -218,20 +219,6 @@ func TestBuildStopsWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := b.Build(ctx, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
-	}
-}
-
-func TestLongSessionsAreBounded(t *testing.T) {
-	long := make([]string, maxSession+500)
-	for i := range long {
-		long[i] = fmt.Sprintf("i%05d", i)
-	}
-	m := build(t, DefaultParams(), []session{{items: long}}, nil)
-	if m.Len() != maxSession {
-		t.Errorf("%d items, want the newest %d", m.Len(), maxSession)
-	}
-	if _, ok := m.Index(long[len(long)-1]); !ok {
-		t.Error("the newest item is missing")
 	}
 }
 

@@ -3,8 +3,10 @@ package rows
 import (
 	"hash/maphash"
 	"math"
-	"sort"
+	"slices"
 	"time"
+
+	"github.com/nextbest/nextbest/recommend/snapshot"
 )
 
 // Unknown is the index of an item that the model does not hold: as a step it
@@ -24,22 +26,24 @@ type Model struct {
 
 	ids     string    // all ids, one after the other
 	idOff   []uint32  // Len()+1 offsets into ids
-	counts  []float64 // clicks per item
+	counts  []uint32  // clicks per item
 	mass    []float64 // G: what a row's sums were divided by, without lambda
-	rowOff  []uint32  // Len()+1 offsets into cols and weights
-	cols    []uint32
-	weights []float32
+	popular []uint32  // the items by clicks, most first, ties by id
+	words   []uint32  // the rows, that of the most popular item first: see row.go
+	start   []uint32  // where an item's row starts in words
+	entries int       // in all rows
 
 	decay []float32 // exp(-b/delta) of the b-th newest step
 	seed  maphash.Seed
-	slots []uint32 // open addressing: 1 + item number, 0 is free
+	slots []uint32       // open addressing: 1 + item number, 0 is free
+	file  *snapshot.File // what the slices above are views of; nil after Train
 }
 
 // Len is the number of items, and of rows.
 func (m *Model) Len() int { return len(m.counts) }
 
 // Entries is the number of entries in all rows.
-func (m *Model) Entries() int { return len(m.cols) }
+func (m *Model) Entries() int { return m.entries }
 
 // ID is the id of item i.
 func (m *Model) ID(i uint32) string { return m.ids[m.idOff[i]:m.idOff[i+1]] }
@@ -59,15 +63,8 @@ func (m *Model) Index(id string) (uint32, bool) {
 	}
 }
 
-// Row is the row of item i, strongest entry first. The slices belong to the
-// model: read only.
-func (m *Model) Row(i uint32) (cols []uint32, weights []float32) {
-	from, to := m.rowOff[i], m.rowOff[i+1]
-	return m.cols[from:to:to], m.weights[from:to:to]
-}
-
 // Count is the number of clicks on item i in training.
-func (m *Model) Count(i uint32) float64 { return m.counts[i] }
+func (m *Model) Count(i uint32) float64 { return float64(m.counts[i]) }
 
 // Mass is G of item i: the row holds C/(G+lambda), so C can be had back and
 // new sessions be added to it.
@@ -95,12 +92,7 @@ func (m *Model) Version() string { return hex64(m.checksum) }
 
 // Popular are the k items with the most clicks, ties by item id.
 func (m *Model) Popular(k int) []uint32 {
-	order := make([]uint32, m.Len())
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	sort.SliceStable(order, func(x, y int) bool { return m.counts[order[x]] > m.counts[order[y]] })
-	return order[:min(k, len(order))]
+	return slices.Clone(m.popular[:max(0, min(k, len(m.popular)))])
 }
 
 // prepare makes what is derived from the content: the step weights and the

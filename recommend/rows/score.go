@@ -16,8 +16,9 @@ type Scored struct {
 // to grow.
 func (m *Model) Score(s *Scratch, steps []uint32, weights []float32) {
 	steps = steps[:min(len(steps), len(m.decay))]
+	m.fetch(s, steps)
 	for b, item := range steps {
-		if uint64(item) >= uint64(len(m.counts)) {
+		if uint64(item) >= uint64(len(m.start)) {
 			continue
 		}
 		w := m.decay[b]
@@ -27,21 +28,44 @@ func (m *Model) Score(s *Scratch, steps []uint32, weights []float32) {
 		if w == 0 {
 			continue
 		}
-		cols, vals := m.Row(item)
-		s.addRow(cols, vals, w)
+		s.addRow(m.RowAt(item), w)
 	}
+}
+
+// line is how many words a cache line holds.
+const line = 16
+
+// fetch reads one word of every cache line of the steps' rows. Adding up a row
+// waits for its lines one after the other; these reads do not wait for each
+// other, so that a large model costs little more than one that fits the cache.
+func (m *Model) fetch(s *Scratch, steps []uint32) {
+	var rows [MaxLast][]uint32
+	n := 0
+	for _, item := range steps {
+		if uint64(item) < uint64(len(m.start)) {
+			rows[n] = m.words[m.start[item]:]
+			n++
+		}
+	}
+	var seen uint32
+	for _, words := range rows[:n] {
+		for end := rowWords(int(words[0])); end > line; end -= line {
+			seen |= words[end-1]
+		}
+	}
+	s.fetched = seen
 }
 
 // addRow adds w times a row. Whether an item was touched before is as good as
 // random, so the loop does not branch on it: a free slot holds 0 to add to, and
 // the place behind the last touched slot is written in any case.
-func (s *Scratch) addRow(cols []uint32, vals []float32, w float32) {
-	s.reserve(len(cols))
+func (s *Scratch) addRow(r Row, w float32) {
+	s.reserve(len(r.cols))
+	w *= r.scale
 	table, mask := s.table, uint32(len(s.table)-1)
 	n := uint(len(s.touched))
 	touched := s.touched[:cap(s.touched)]
-	vals = vals[:len(cols)]
-	for i, j := range cols {
+	for i, j := range r.cols {
 		key := j + 1
 		h := place(key) & mask
 		e := &table[h]
@@ -56,7 +80,7 @@ func (s *Scratch) addRow(cols []uint32, vals []float32, w float32) {
 		}
 		n += fresh
 		e.key = key
-		e.val += w * vals[i]
+		e.val += w * float32(int32(half(r.weights, i)))
 	}
 	s.touched = touched[:n]
 }

@@ -8,6 +8,7 @@ type Scratch struct {
 	table   []sum    // open addressing, a power of two, at most half full
 	touched []uint32 // slots in use, in the order of their first Add; room for half of the table and one
 	best    []uint64 // the list of Top while it grows
+	fetched uint32   // keeps Model.fetch from being left out as useless
 }
 
 // sum is one slot: key and value share a cache line.
@@ -55,7 +56,17 @@ func (s *Scratch) Add(j uint32, w float32) {
 	if j == Unknown {
 		return
 	}
-	s.addRow([]uint32{j}, []float32{w}, 1)
+	s.reserve(1)
+	mask := uint32(len(s.table) - 1)
+	h := place(j+1) & mask
+	for s.table[h].key != 0 && s.table[h].key != j+1 {
+		h = (h + 1) & mask
+	}
+	if s.table[h].key == 0 {
+		s.table[h].key = j + 1
+		s.touched = append(s.touched, h)
+	}
+	s.table[h].val += w
 }
 
 // place is where a key would like to be, before it is cut to the table's size.
