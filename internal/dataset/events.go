@@ -86,7 +86,7 @@ func eventColumn(plain string) column {
 		return colKind
 	case "name":
 		return colName
-	case "itemid", "sku", "productid", "entityid":
+	case "itemid", "item", "sku", "productid", "entityid":
 		return colID
 	case "items":
 		return colItems

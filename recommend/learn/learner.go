@@ -1,6 +1,8 @@
 // Package learn derives what a site knows from its log. A Learner tails the
-// log with a checkpointed cursor and keeps two views fresh: every visitor's
-// history, and what is popular and trending. Train makes the item-item rows.
+// log with a checkpointed cursor and keeps three views fresh: every visitor's
+// history, what is popular and trending, and what goes with items that the
+// model does not know yet. Train makes the item-item rows, and a Gate compares
+// a new model with the live one.
 // The log is the truth: a view can be rebuilt by reading it again.
 package learn
 
@@ -42,10 +44,22 @@ type Config struct {
 	Views   Views
 	Group   func(itemID string) string // the unit of ranking of an item; nil means the item itself
 	Publish func(*popular.Table)       // called when popularity changed; may be nil
-	Now     func() time.Time
-	Logger  *slog.Logger
-	Every   time.Duration // how often the log is looked at; 250 ms by default
-	Batch   int           // records a step reads at most; 2000 by default
+
+	// PublishPairs is called when the pairs of new items changed; may be nil,
+	// and so may Known, which tells the items (or groups) that the active model
+	// knows: without it no item is known. SetKnown replaces it.
+	PublishPairs func(*popular.Pairs)
+	Known        func(itemID string) bool
+
+	// Block names the network that a record came from, "" for one that is not
+	// limited: it came under a secret key, was imported, or its address cannot
+	// be told. Nil: nobody is limited.
+	Block func(*event.Record) string
+
+	Now    func() time.Time
+	Logger *slog.Logger
+	Every  time.Duration // how often the log is looked at; 250 ms by default
+	Batch  int           // records a step reads at most; 2000 by default
 }
 
 const (
@@ -53,24 +67,46 @@ const (
 	// A view may lag a crash by this much: history rows are idempotent, and
 	// popularity is stored together with the cursor that it reflects.
 	checkpointEvery = 5 * time.Second
+	// A large state is written less often: 200 kB a second, and never more than
+	// a minute apart.
+	checkpointRate = 1 << 20
+	checkpointMost = 12 // checkpointEvery
 )
 
 // Learner tails one site's log. Its methods may be called concurrently.
 type Learner struct {
 	cfg    Config
 	caught atomic.Int64 // epoch ms when the views last reflected the whole log; 0 for never
+	known  atomic.Pointer[func(string) bool]
 
 	mu      sync.Mutex // guards what follows
 	cursor  event.Cursor
 	counter *popular.Counter
 	counted rotatingSet
+	pairs   *pairing
+	knows   *func(string) bool // what of known the pairs reflect
 	history []event.Record
 	dirty   bool // against the checkpoint
 	stale   bool // against what was published
 	saved   time.Time
+	size    int // bytes of the checkpoint
 
-	shown      time.Time     // when popularity was published
-	publishing time.Duration // and what that took
+	popularity, pairings showing
+}
+
+// showing is when a table was published, and what that took.
+type showing struct {
+	at   time.Time
+	took time.Duration
+}
+
+// due reports whether publishing again keeps to its share of a core.
+func (s *showing) due() bool { return time.Since(s.at) >= maxPublishShare*s.took }
+
+func (s *showing) show(publish func()) {
+	start := time.Now()
+	publish()
+	s.at, s.took = time.Now(), time.Since(start)
 }
 
 // New makes a learner that continues where its checkpoint ends.
@@ -90,7 +126,8 @@ func New(ctx context.Context, cfg Config) (*Learner, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Learner{cfg: cfg, counter: popular.NewCounter(popular.Options{}), counted: newRotatingSet(100_000)}
+	l := &Learner{cfg: cfg}
+	l.reset()
 	state, err := cfg.Views.Checkpoint(ctx, cfg.Site, checkpointName)
 	if err != nil {
 		return nil, fmt.Errorf("read the learner's checkpoint: %w", err)
@@ -99,11 +136,36 @@ func New(ctx context.Context, cfg Config) (*Learner, error) {
 		if err := l.restore(state); err != nil {
 			// A view that cannot be read is rebuilt from the log.
 			cfg.Logger.Warn("learner starts again from the beginning of the log", "site", cfg.Site, "cause", err)
-			l.cursor, l.counter = nil, popular.NewCounter(popular.Options{})
+			l.reset()
 		}
 	}
-	l.publish()
+	if cfg.Known != nil {
+		l.SetKnown(cfg.Known)
+		l.know()
+	}
+	l.stale, l.pairs.stale = true, true
+	l.publish(true)
 	return l, nil
+}
+
+// reset begins at the beginning of the log.
+func (l *Learner) reset() {
+	l.cursor, l.counter = nil, popular.NewCounter(popular.Options{})
+	l.counted, l.pairs = newRotatingSet(maxCounted), newPairing()
+}
+
+// SetKnown says which items the model knows that is active now: pairs of which
+// it knows both items are dropped with the next look at the log, which is when
+// the new pairs are published too. It does not wait for it.
+func (l *Learner) SetKnown(known func(itemID string) bool) { l.known.Store(&known) }
+
+// know makes the pairs reflect the active model.
+func (l *Learner) know() {
+	if now := l.known.Load(); now != l.knows {
+		l.knows = now
+		l.pairs.know(*now)
+		l.dirty = true
+	}
 }
 
 // Run tails the log until ctx ends, then checkpoints and returns.
@@ -143,6 +205,7 @@ func (l *Learner) CatchUp(ctx context.Context) error { return l.follow(ctx, true
 func (l *Learner) follow(ctx context.Context, awaited bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.know()
 	for {
 		n, err := l.step(ctx)
 		if err != nil {
@@ -152,11 +215,9 @@ func (l *Learner) follow(ctx context.Context, awaited bool) error {
 			break
 		}
 	}
-	if l.stale && (awaited || time.Since(l.shown) >= maxPublishShare*l.publishing) {
-		l.publish()
-	}
+	l.publish(awaited)
 	l.caught.Store(l.cfg.Now().UnixMilli())
-	if l.dirty && l.cfg.Now().Sub(l.saved) >= checkpointEvery {
+	if l.dirty && l.cfg.Now().Sub(l.saved) >= checkpointEvery*time.Duration(min(1+l.size/checkpointRate, checkpointMost)) {
 		l.save(ctx)
 	}
 	return nil
@@ -195,16 +256,22 @@ func (l *Learner) step(ctx context.Context) (int, error) {
 }
 
 // count adds a record to what others see: at most once per session and item,
-// so that nobody can push an item by clicking it again and again.
+// so that nobody can push an item by clicking it again and again, and no more
+// than a network may add.
 func (l *Learner) count(r *event.Record) {
 	if !r.Kind.Engages() || r.Kind.Weight() <= 0 {
 		return
 	}
-	at := min(r.Time, l.cfg.Now().UnixMilli()) // one imported date in the future would fade everything else
+	k := look{visitor: r.Visitor, session: r.Session}
+	k.at = min(r.Time, l.cfg.Now().UnixMilli()) // one imported date in the future would fade everything else
+	if l.cfg.Block != nil {
+		k.block = l.cfg.Block(r)
+	}
 	r.Lines(func(_ int, item string) {
-		key := l.cfg.Group(item)
-		if l.counted.add(r.Visitor, r.Session, key) {
-			l.counter.Add(key, 1, at)
+		k.item = l.cfg.Group(item)
+		if k.item != "" && l.counted.add(r.Visitor, r.Session, k.item) {
+			k.counted = l.counter.AddFrom(k.block, k.item, 1, k.at)
+			l.pairs.add(k)
 		}
 	})
 }
@@ -214,18 +281,24 @@ func (l *Learner) count(r *event.Record) {
 // a second, not four.
 const maxPublishShare = 20
 
-func (l *Learner) publish() {
-	if l.cfg.Publish == nil {
-		return
+// publish shows what changed; when nobody waits for it, a costly table less
+// often.
+func (l *Learner) publish(awaited bool) {
+	now := l.cfg.Now()
+	if l.cfg.Publish != nil && l.stale && (awaited || l.popularity.due()) {
+		l.popularity.show(func() { l.cfg.Publish(l.counter.Table(now)) })
+		l.stale = false
 	}
-	start := time.Now()
-	l.cfg.Publish(l.counter.Table(l.cfg.Now()))
-	l.stale, l.shown, l.publishing = false, time.Now(), time.Since(start)
+	if l.cfg.PublishPairs != nil && l.pairs.stale && (awaited || l.pairings.due()) {
+		l.pairings.show(func() { l.cfg.PublishPairs(l.pairs.table(now.UnixMilli())) })
+	}
 }
 
 func (l *Learner) save(ctx context.Context) {
 	l.saved = l.cfg.Now()
-	if err := l.cfg.Views.PutCheckpoint(ctx, l.cfg.Site, checkpointName, l.state()); err != nil {
+	state := l.state()
+	l.size = len(state)
+	if err := l.cfg.Views.PutCheckpoint(ctx, l.cfg.Site, checkpointName, state); err != nil {
 		l.cfg.Logger.Error("learner cannot write its checkpoint; it will try again", "site", l.cfg.Site, "cause", err)
 		return
 	}

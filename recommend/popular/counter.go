@@ -1,5 +1,6 @@
-// Package popular counts what many visitors do, so that popularity fades and
-// what has just begun to move can be told from what always moves.
+// Package popular counts what many visitors do, so that popularity fades, no
+// network steers what others see, and what has just begun to move can be told
+// from what always moves. It also holds the table of what goes with new items.
 package popular
 
 import (
@@ -51,12 +52,15 @@ type Counter struct {
 	cells map[string]*cell
 	byKey []*cell // those of the last table or checkpoint, in the order of their keys
 	added []*cell // since then
+
+	listed int // blocks, over all keys
 }
 
 // cell is one key and its sums, relative to the landmarks.
 type cell struct {
 	key         string
 	long, short float64
+	blocks      *shares // nil until a block is limited
 }
 
 // clock is the landmark of one of the sums.
@@ -79,28 +83,43 @@ func NewCounter(opts Options) *Counter {
 
 // Add counts weight for key at t (epoch ms). Weights that are not above 0 are
 // ignored.
-func (c *Counter) Add(key string, weight float64, t int64) {
+func (c *Counter) Add(key string, weight float64, t int64) { c.AddFrom("", key, weight, t) }
+
+// AddFrom is Add for what came from a network block, any text that names it:
+// of all that is added, no block makes up more than 1 % of a key's sum or one
+// count, once the key has four; the rest of weight is left out. It returns what
+// was counted, 0..weight. The empty block is not limited.
+func (c *Counter) AddFrom(block, key string, weight float64, t int64) float64 {
 	if !(weight > 0) || key == "" {
-		return
+		return 0
 	}
 	weight = math.Min(weight, maxWeight)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	long, short := c.factor(&c.long, t, longOf), c.factor(&c.short, t, shortOf)
+	long, short := c.factor(&c.long, t, false), c.factor(&c.short, t, true)
 	e := c.cells[key]
 	if e == nil {
 		e = c.add(key)
 	}
-	e.long += weight * long
-	e.short += weight * short
+	counted := weight
+	if block == "" {
+		e.long += weight * long
+		e.short += weight * short
+	} else {
+		counted = c.limited(e, blockHash(block), weight, long, short)
+	}
 	if len(c.cells) > c.opts.MaxKeys {
 		c.evict()
 	}
+	if c.listed > maxBlocks {
+		c.forget()
+	}
+	return counted
 }
 
 func (c *Counter) add(key string) *cell {
-	e := &cell{key: key}
-	c.cells[key] = e
+	e := &cell{key: strings.Clone(key)} // the caller's may hold a whole record alive
+	c.cells[e.key] = e
 	c.added = append(c.added, e)
 	return e
 }
@@ -124,13 +143,10 @@ func (c *Counter) inOrder() []*cell {
 	return c.byKey
 }
 
-func longOf(e *cell) *float64  { return &e.long }
-func shortOf(e *cell) *float64 { return &e.short }
-
 // factor is what an event of time t weighs. When t is far behind the landmark
 // the landmark moves there and all sums are divided by the same power of two,
 // which is exact.
-func (c *Counter) factor(k *clock, t int64, sum func(*cell) *float64) float64 {
+func (c *Counter) factor(k *clock, t int64, short bool) float64 {
 	if !k.set {
 		k.landmark, k.set = t, true
 	}
@@ -138,13 +154,25 @@ func (c *Counter) factor(k *clock, t int64, sum func(*cell) *float64) float64 {
 	if lives > maxHalfLives {
 		whole := math.Floor(lives)
 		for _, e := range c.cells {
-			s := sum(e)
-			*s = math.Ldexp(*s, -int(math.Min(whole, 4096)))
+			e.scale(int(math.Min(whole, 4096)), short)
 		}
 		k.landmark += int64(whole * k.halfLife)
 		lives = float64(t-k.landmark) / k.halfLife
 	}
 	return math.Exp2(lives)
+}
+
+// scale divides the long or the short sums by a power of two.
+func (e *cell) scale(exp int, short bool) {
+	down := func(x *float64) { *x = math.Ldexp(*x, -exp) }
+	if short {
+		down(&e.short)
+	} else {
+		down(&e.long)
+	}
+	if e.blocks != nil {
+		e.blocks.scale(down, short)
+	}
 }
 
 // evict drops the weakest tenth: rarely, so that it costs little per Add.
@@ -153,6 +181,9 @@ func (c *Counter) evict() {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].long > list[j].long })
 	for _, e := range list[c.opts.MaxKeys-c.opts.MaxKeys/10:] {
 		delete(c.cells, e.key)
+		if e.blocks != nil {
+			c.listed -= len(e.blocks.list)
+		}
 	}
 	c.byKey = slices.DeleteFunc(c.byKey, func(e *cell) bool { return c.cells[e.key] == nil })
 }

@@ -2,7 +2,9 @@ package popular
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"slices"
 	"strings"
@@ -173,8 +175,16 @@ func FuzzDecode(f *testing.F) {
 	c.Add("k", 1, 5)
 	c.Add("l", 2, 7)
 	f.Add(c.Encode(nil))
+	for n := range 20 {
+		c.AddFrom(string(rune('a'+n)), "k", 1, 9)
+	}
+	f.Add(c.Encode(nil))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, state []byte) {
+		if _, err := Decode(state, Options{}); err == nil {
+			state = state[:len(state)-4]
+		}
+		state = binary.LittleEndian.AppendUint32(state, crc32.Checksum(state, castagnoli())) // past the checksum
 		c, err := Decode(state, Options{MaxKeys: 1000})
 		if err != nil {
 			return
