@@ -44,6 +44,7 @@ type Store interface {
 	Items
 	Versions
 	Pointers
+	Decisions
 	Keys
 	Eraser
 	Lifecycle
@@ -154,6 +155,29 @@ type Pointers interface {
 	Activate(ctx context.Context, site, kind, id string) error
 	// Active returns the active id, "" for none.
 	Active(ctx context.Context, site, kind string) (string, error)
+}
+
+// Decisions keep sampled answers with what they were decided from. A decision
+// names no visitor, so an erasure leaves them alone.
+type Decisions interface {
+	// PutDecisions stores decisions, all or none; one with the time and id of
+	// another takes its place.
+	PutDecisions(ctx context.Context, site string, all []Decision) error
+	// Decision returns the one of that time and id; fault.NotFound when there is
+	// none.
+	Decision(ctx context.Context, site string, at int64, id string) (Decision, error)
+	// Decisions returns at most limit of those made before a time (epoch ms),
+	// the newest (At, ID) first; limit <= 0 means all.
+	Decisions(ctx context.Context, site string, before int64, limit int) ([]Decision, error)
+	// DropDecisions removes those made before a time.
+	DropDecisions(ctx context.Context, site string, before time.Time) error
+}
+
+// Decision is one sampled answer: the body is its owner's to encode.
+type Decision struct {
+	ID   string // recommendation_id
+	At   int64  // when it was made, epoch ms
+	Body []byte
 }
 
 // Keys keeps the API keys of all sites.

@@ -24,6 +24,7 @@ const (
 	spaceVersion    = 'm' // site, kind, id → version
 	spaceChunk      = 'b' // site, kind, id, generation, number → part of a body
 	spaceActive     = 'a' // site, kind → active id
+	spaceDecision   = 'x' // site, at, id → bytes
 	spaceKey        = 'k' // id → API key
 	spaceSite       = 't' // site → nothing: the site is known
 )

@@ -41,6 +41,7 @@ type site struct {
 	active      string // dataset of profiles
 	items       map[string]catalog.Item
 	versions    map[versionID]storedVersion
+	decisions   map[rowID][]byte
 	pointers    map[string]string // kind → active id
 }
 
@@ -70,6 +71,7 @@ func (s *Store) site(name string) *site {
 			slots:       make(map[string]map[string]storedProfile),
 			items:       make(map[string]catalog.Item),
 			versions:    make(map[versionID]storedVersion),
+			decisions:   make(map[rowID][]byte),
 			pointers:    make(map[string]string),
 		}
 		s.sites[name] = x

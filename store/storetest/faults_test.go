@@ -14,7 +14,7 @@ type planted struct {
 // check must fail on it, and pass without it.
 func TestSuiteCatchesFaults(t *testing.T) {
 	faults := map[string][]planted{}
-	for _, some := range [][]planted{eventFaults(), logFaults(), historyFaults(), profileFaults(), controlFaults(), eraseFaults(), lifeFaults()} {
+	for _, some := range [][]planted{eventFaults(), logFaults(), historyFaults(), profileFaults(), controlFaults(), decisionFaults(), eraseFaults(), lifeFaults()} {
 		for _, f := range some {
 			faults[f.guarantee] = append(faults[f.guarantee], f)
 		}

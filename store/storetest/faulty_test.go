@@ -44,6 +44,10 @@ type faulty struct {
 	onReadVersion   func(ctx context.Context, site, kind, id string) ([]byte, error)
 	onDeleteVersion func(ctx context.Context, site, kind, id string) error
 	onActivate      func(ctx context.Context, site, kind, id string) error
+	onPutDecisions  func(ctx context.Context, site string, all []store.Decision) error
+	onDecision      func(ctx context.Context, site string, at int64, id string) (store.Decision, error)
+	onDecisions     func(ctx context.Context, site string, before int64, limit int) ([]store.Decision, error)
+	onDropDecisions func(ctx context.Context, site string, before time.Time) error
 	onPutCheckpoint func(ctx context.Context, site, name string, state []byte) error
 	onErase         func(ctx context.Context, site, visitor string, at time.Time) error
 	onClose         func() error
@@ -161,6 +165,22 @@ func (f *faulty) DeleteVersion(ctx context.Context, site, kind, id string) error
 
 func (f *faulty) Activate(ctx context.Context, site, kind, id string) error {
 	return or(f.onActivate, f.Store.Activate)(ctx, site, kind, id)
+}
+
+func (f *faulty) PutDecisions(ctx context.Context, site string, all []store.Decision) error {
+	return or(f.onPutDecisions, f.Store.PutDecisions)(ctx, site, all)
+}
+
+func (f *faulty) Decision(ctx context.Context, site string, at int64, id string) (store.Decision, error) {
+	return or(f.onDecision, f.Store.Decision)(ctx, site, at, id)
+}
+
+func (f *faulty) Decisions(ctx context.Context, site string, before int64, limit int) ([]store.Decision, error) {
+	return or(f.onDecisions, f.Store.Decisions)(ctx, site, before, limit)
+}
+
+func (f *faulty) DropDecisions(ctx context.Context, site string, before time.Time) error {
+	return or(f.onDropDecisions, f.Store.DropDecisions)(ctx, site, before)
 }
 
 func (f *faulty) PutCheckpoint(ctx context.Context, site, name string, state []byte) error {

@@ -82,6 +82,10 @@ func calls(ctx context.Context, s store.Store) map[string]func() error {
 		"Active":           func() error { _, err := s.Active(ctx, "s", "model"); return err },
 		"PutKey":           func() error { return s.PutKey(ctx, keys.Key{ID: "k", Site: "s"}) },
 		"Keys":             func() error { _, err := s.Keys(ctx); return err },
+		"PutDecisions":     func() error { return s.PutDecisions(ctx, "s", []store.Decision{decided(base, "d")}) },
+		"Decision":         func() error { _, err := s.Decision(ctx, "s", base, "kept"); return err },
+		"Decisions":        func() error { _, err := s.Decisions(ctx, "s", base, 1); return err },
+		"DropDecisions":    func() error { return s.DropDecisions(ctx, "s", at(base)) },
 		"Checkpoint":       func() error { _, err := s.Checkpoint(ctx, "s", "c"); return err },
 		"PutCheckpoint":    func() error { return s.PutCheckpoint(ctx, "s", "c", []byte("x")) },
 		"EraseVisitor":     func() error { return s.EraseVisitor(ctx, "s", "v", at(base)) },
@@ -138,6 +142,7 @@ func reopenKeeps(t testing.TB, s store.Store) {
 	must(t, s.Activate(ctx, "s", "model", "m"))
 	must(t, s.PutKey(ctx, k))
 	must(t, s.PutCheckpoint(ctx, "s", "c", []byte("state")))
+	putDecisions(t, s, "s", decided(base, "d"))
 
 	s = reopen(t, s)
 	recs, _ := events(t, s, keyOf(r), 10)
@@ -161,6 +166,7 @@ func reopenKeeps(t testing.TB, s store.Store) {
 	state, err := s.Checkpoint(ctx, "s", "c")
 	must(t, err)
 	same(t, "checkpoint", state, []byte("state"))
+	same(t, "decisions", decisionsOf(t, s, "s", base+1, 0), []store.Decision{decided(base, "d")})
 	sites, err := s.Sites(ctx)
 	must(t, err)
 	same(t, "sites", sites, []string{"s"})

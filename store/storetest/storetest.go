@@ -44,7 +44,7 @@ func guarantees() []guarantee {
 	var all []guarantee
 	for _, some := range [][]guarantee{
 		sessionGuarantees(), logGuarantees(), historyGuarantees(), profileGuarantees(),
-		controlGuarantees(), eraseGuarantees(), lifeGuarantees(),
+		controlGuarantees(), decisionGuarantees(), eraseGuarantees(), lifeGuarantees(),
 	} {
 		all = append(all, some...)
 	}
