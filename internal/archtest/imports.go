@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"recommend/rows", "recommend/embedding"},
 	{"session", "recommend/merch", "recommend/popular", "recommend/neighbors", "recommend/best", "internal/dataset"},
 	{"recommend", "session/ingest"},
-	{"recommend/learn", "recommend/evaluate"},
+	{"recommend/learn", "recommend/evaluate", "recommend/drift"},
 	{"store"},
 	{"internal/site"},
 	{"store/storetest", "store/memory", "store/embedded", "store/scylla", "store/cached"},
