@@ -6,15 +6,22 @@ import (
 	"context"
 	"testing"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
+	"github.com/nextbest/nextbest/session/event"
 )
 
 // TestRankDoesNotAllocate: an answer costs the collector nothing. The race
 // detector makes pools forget, so it is not asked there.
 func TestRankDoesNotAllocate(t *testing.T) {
 	e := New(Config{})
-	e.SetModel(makeModel(t, 2000, 4000))
-	e.SetCatalog(catalog.Build(makeItems(2000)))
+	m := makeModel(t, 2000, 4000)
+	if !m.Ranked(best.Current) {
+		t.Fatal("the model has no ranker: half of its path is not looked at")
+	}
+	e.SetModel(m)
+	e.SetCatalog(catalog.Build(makeItems(2100)))
+	e.SetPairs(makePairs(itemID(5), itemID(2050), .3, itemID(8), itemID(2051), .2))
 	e.SetRules(compileRules(t, `[
 		{"id":"b","placements":["cart"],"action":{"type":"boost","strength":50,"filter":{"attribute":"brand","op":"=","value":"b7"}}},
 		{"id":"p","placements":["cart"],"action":{"type":"pin","item":"i00003","slot":2}},
@@ -30,10 +37,15 @@ func TestRankDoesNotAllocate(t *testing.T) {
 		"rules":      func(r *Request) { r.Placement = cart },
 		"candidates": func(r *Request) { r.Candidates = []string{itemID(1), itemID(2), "?"} },
 		"exclude":    func(r *Request) { r.ExcludeSeen, r.ExcludePurchased, r.Exclude = true, 30, []string{itemID(4)} },
+		"plain":      func(*Request) { e.SetRanking(RankPlain) },
+		"taken back": func(r *Request) { r.Session.Steps[1].Kind = event.Dislike },
+		"new":        func(r *Request) { r.Session = viewOf(itemID(2050)) },
+		"capture":    func(r *Request) { r.Capture = &Decision{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := ask(t)
 			req.Session = viewOf(itemID(5), itemID(8), itemID(13))
+			e.SetRanking(RankFully)
 			change(req)
 			var ans Answer
 			run := func() {

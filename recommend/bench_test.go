@@ -8,15 +8,27 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/popular"
 	"github.com/nextbest/nextbest/recommend/profile"
 )
 
-// benchEngine is an engine with a model of 30,000 items and a catalog.
+// benchEngine is an engine with a model of so many items and a catalog. The
+// model has a ranker for requests that leave nothing of the session out and, up
+// to 50,000 items, an embedding: that takes long to train.
 func benchEngine(tb testing.TB, items int) *Engine {
+	p := best.DefaultParams()
+	p.Dim, p.Epochs, p.Lists = 32, 1, 3000
+	if items > 50_000 {
+		p.Dim = 0
+	}
+	m := trainModel(tb, p, walks(items, items, 1))
+	if !m.Ranked(best.None) {
+		tb.Fatal("the model has no ranker")
+	}
 	e := New(Config{})
-	e.SetModel(makeModel(tb, items, 6*items))
+	e.SetModel(m)
 	e.SetCatalog(catalog.Build(makeItems(items)))
 	return e
 }
@@ -31,6 +43,7 @@ func benchRequests(tb testing.TB, items int, change func(*Request)) []*Request {
 			steps[s] = itemID((n*7919 + s*3) % items)
 		}
 		reqs[n] = ask(tb)
+		reqs[n].ExcludeCurrent = false
 		reqs[n].Session = viewOf(steps...)
 		change(reqs[n])
 	}
@@ -46,6 +59,8 @@ func BenchmarkRank(b *testing.B) {
 			change func(*Request)
 		}{
 			{"session", func(*Request) {}},
+			{"seen", func(r *Request) { r.ExcludeSeen = true }},
+			{"capture", func(r *Request) { r.Capture = &Decision{} }},
 			{"profile", func(r *Request) { r.Profile = someProfile() }},
 			{"nobody", func(r *Request) { r.Session = nil }},
 			{"filter25%", func(r *Request) { r.Filter = compileFilter(b, `{"attribute":"colour","op":"=","value":"k1"}`) }},

@@ -1,37 +1,31 @@
 package recommend
 
 import (
-	"context"
 	"math"
 	"testing"
 	"time"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/profile"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session"
 	"github.com/nextbest/nextbest/session/event"
 )
 
 // smallEngine knows x, y, z from three sessions (x y), (x y), (x z) and a
-// catalog that also has w. With a = 1 and λ = 1, by hand:
+// catalog that also has w. That is too little for a ranker or an embedding.
+// With a = 1 and λ = 1, by hand:
 //
-//	C_xy = 2·1/2 = 1, C_xz = 1/2, G_xx = 3·1/4 → B_xy = 1/1.75, B_xz = .5/1.75
+//	C_xx = 3/2, C_xy = 2·1/2 = 1, C_xz = 1/2, G_xx = 3·1/4 → B_xx = 1.5/1.75, B_xy = 1/1.75, B_xz = .5/1.75
+//	after x came y twice of three times and z once, shrunk by one: f1 = 2/4 and 1/4
+//	after x: pre = B/B_xx + .3·f1, .6667+.15 for y and half of it for z
 //	C_zx = C_zz = 1/2, G_zz = 1/4 → B_zx = B_zz = .5/1.25 = .4
 func smallEngine(t *testing.T) *Engine {
 	t.Helper()
-	p := rows.DefaultParams()
+	p := best.DefaultParams()
 	p.A, p.Lambda = 1, 1
-	b := rows.NewBuilder(p)
-	for _, s := range [][]string{{"x", "y"}, {"x", "y"}, {"x", "z"}} {
-		b.Add(s, 20_000)
-	}
-	m, err := b.Build(context.Background(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	e := New(Config{})
-	e.SetModel(m)
+	e.SetModel(modelOf(t, p, []string{"x", "y"}, []string{"x", "y"}, []string{"x", "z"}))
 	e.SetCatalog(catalog.Build([]catalog.Item{{ItemID: "w"}, {ItemID: "x"}, {ItemID: "y"}, {ItemID: "z"}}))
 	return e
 }
@@ -46,10 +40,13 @@ func liking(weights ...any) *profile.Profile {
 
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-6 }
 
+// alike allows for the eight bits in which a model keeps its rates.
+func alike(a, b float64) bool { return math.Abs(a-b) < .002 }
+
 // TestBlendByHand follows one answer with pencil and paper. The session is one
 // view of x, now: n_eff = 1, a = .75·1/1.33. S: y = 1, z = .5. The profile
-// likes z twice as much as w: L before normalisation is 1 + .5·.4 for z (itself
-// and its own row) and .5 for w, which no row knows.
+// likes z twice as much as w: L before normalisation is 1 + .2·.4 for z (itself
+// and its own row) and √.5 for w, which no row knows.
 func TestBlendByHand(t *testing.T) {
 	e := smallEngine(t)
 	req := ask(t)
@@ -67,18 +64,18 @@ func TestBlendByHand(t *testing.T) {
 	}{
 		{"z", a*.5 + (1-a)*1, ReasonBlend},
 		{"y", a, ReasonSession},
-		{"w", (1 - a) * .5 / 1.2, ReasonProfile},
+		{"w", (1 - a) * math.Sqrt(.5) / 1.08, ReasonProfile},
 	}
 	if len(ans.Items) != len(want) {
 		t.Fatalf("items = %v, want %d of them: the current item is left out", ids(ans), len(want))
 	}
 	for n, w := range want {
 		it := ans.Items[n]
-		if it.ItemID != w.id || !near(it.Score, w.score) || it.Reason != w.reason || it.Slot != n+1 {
+		if it.ItemID != w.id || !alike(it.Score, w.score) || it.Reason != w.reason || it.Slot != n+1 {
 			t.Errorf("slot %d = %s %v %s, want %s %v %s", n+1, it.ItemID, it.Score, it.Reason, w.id, w.score, w.reason)
 		}
 	}
-	if l := ans.Items[0].Ledger; len(l) != 2 || !near(l[0].Value, a*.5) || !near(l[1].Value, 1-a) {
+	if l := sides(ans.Items[0].Ledger); len(l) != 2 || !alike(l[0].Value, a*.5) || !alike(l[1].Value, 1-a) {
 		t.Errorf("ledger of z = %+v, want a·S and (1−a)·L", l)
 	}
 }
@@ -187,4 +184,65 @@ func TestOverrideZeroStillAnswers(t *testing.T) {
 			t.Errorf("%+v: want a score above 0 that is not the session's", it)
 		}
 	}
+}
+
+// TestPeaksScaleEachSideByItsOwn: the best of a side has 1, what a side takes
+// back stays below 0, and a side that says nothing stays 0.
+func TestPeaksScaleEachSideByItsOwn(t *testing.T) {
+	var none, some Peaks
+	if none.See(-1, 0); none != (Peaks{}) || none.S(-1) != -1 || none.L(0) != 0 {
+		t.Errorf("peaks of what says nothing = %+v", none)
+	}
+	some.See(2, 0)
+	some.See(.5, 8)
+	if some.S(.5) != .25 || some.S(2) != 1 || some.L(8) != 1 || some.L(2) != .25 || some.S(-2) != -2 {
+		t.Errorf("peaks = %+v", some)
+	}
+}
+
+func TestSessionShare(t *testing.T) {
+	p := Placement{AMax: .8, Kappa: .5}
+	for evidence, want := range map[float64]float64{0: 0, -1: 0, .5: .4, 1.5: .6} {
+		if got := p.SessionShare(evidence); !near(got, want) {
+			t.Errorf("share at %v = %v, want %v", evidence, got, want)
+		}
+	}
+	if p.Kappa = 0; !near(p.SessionShare(.1), .8) || p.SessionShare(math.NaN()) != 0 {
+		t.Errorf("κ = 0: %v, of NaN: %v", p.SessionShare(.1), p.SessionShare(math.NaN()))
+	}
+}
+
+func TestFromLogitKeepsTheOrder(t *testing.T) {
+	if FromLogit(3, 3) != 1 || !(FromLogit(-40, 3) > 0) || !(FromLogit(1, 3) > FromLogit(0, 3)) {
+		t.Error("signed scores do not lie in 0..1 in their order")
+	}
+}
+
+// TestEachLikingIsTheRootAgainstTheStrongest: whatever the scale and order of
+// the weights, and only so many.
+func TestEachLikingIsTheRootAgainstTheStrongest(t *testing.T) {
+	got := map[string]float64{}
+	EachLiking(liking("b", 8.0, "a", 32.0, "none", 0.0, "less", -2.0), func(id string, l float64, related bool) {
+		if got[id] = l; !related {
+			t.Errorf("what goes with %s does not count", id)
+		}
+	})
+	if len(got) != 2 || got["a"] != 1 || got["b"] != .5 {
+		t.Errorf("likings = %v", got)
+	}
+	many := &profile.Profile{}
+	for range 3 * maxAffinities {
+		many.Affinities = append(many.Affinities, profile.Affinity{ItemID: "x", Weight: 1})
+	}
+	n, hops := 0, 0
+	EachLiking(many, func(_ string, _ float64, related bool) {
+		n++
+		if related {
+			hops++
+		}
+	})
+	if n != maxAffinities || hops != maxHops {
+		t.Errorf("%d affinities and %d of them with their rows, want %d and %d", n, hops, maxAffinities, maxHops)
+	}
+	EachLiking(&profile.Profile{}, func(string, float64, bool) { t.Error("an empty profile likes something") })
 }

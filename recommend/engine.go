@@ -8,7 +8,6 @@ import (
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/popular"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/recommend/vector"
 )
 
@@ -39,9 +38,11 @@ type Engine struct {
 // parts are what a state is built from, as they were set.
 type parts struct {
 	catalog  *catalog.Snapshot
-	model    *rows.Model
+	model    Model
+	ranking  Ranking
 	rules    *merch.Set
 	popular  *popular.Table
+	pairs    *popular.Pairs
 	vectors  *vector.Set
 	profiles string
 	expected Expected
@@ -69,14 +70,22 @@ func (e *Engine) set(change func(*parts)) {
 // SetCatalog replaces the catalog; nil means that the site has none.
 func (e *Engine) SetCatalog(s *catalog.Snapshot) { e.set(func(p *parts) { p.catalog = s }) }
 
-// SetModel replaces the item-item rows; nil takes them away.
-func (e *Engine) SetModel(m *rows.Model) { e.set(func(p *parts) { p.model = m }) }
+// SetModel replaces the session model; nil takes it away. Ids of its items may
+// be in answers: it must not be closed while one of those is in use.
+func (e *Engine) SetModel(m Model) { e.set(func(p *parts) { p.model = given(m) }) }
+
+// SetRanking says how far the model is trusted, until it is said again.
+func (e *Engine) SetRanking(r Ranking) { e.set(func(p *parts) { p.ranking = r }) }
 
 // SetRules replaces the merchandiser's rules; nil switches them all off.
 func (e *Engine) SetRules(r *merch.Set) { e.set(func(p *parts) { p.rules = r }) }
 
 // SetPopular replaces what is popular and trending.
 func (e *Engine) SetPopular(t *popular.Table) { e.set(func(p *parts) { p.popular = t }) }
+
+// SetPairs replaces what goes with the items that the model does not know yet;
+// nil takes it away.
+func (e *Engine) SetPairs(t *popular.Pairs) { e.set(func(p *parts) { p.pairs = t }) }
 
 // SetVectors replaces the item vectors; nil takes them away.
 func (e *Engine) SetVectors(v *vector.Set) { e.set(func(p *parts) { p.vectors = v }) }

@@ -12,9 +12,7 @@ import (
 func (c *scratch) ledger(x *cand, p *merch.Placed, slot int) []Entry {
 	var lines []Entry
 	s, l := c.blend.session*x.s, c.blend.profile*x.l
-	if s > 0 {
-		lines = append(lines, Entry{Stage: "score", Signal: "session", Value: s, Factor: c.blend.session})
-	}
+	lines = c.sessionLines(lines, p.Index, s)
 	if l > 0 {
 		lines = append(lines, Entry{Stage: "score", Signal: "profile", Value: l, Factor: c.blend.profile})
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
+	"github.com/nextbest/nextbest/recommend/corpus"
 	"github.com/nextbest/nextbest/recommend/merch"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session"
 	"github.com/nextbest/nextbest/session/event"
 )
@@ -43,12 +45,14 @@ func makeItems(n int) []catalog.Item {
 	return items
 }
 
-// makeModel trains rows on sessions of neighbouring items, popular ones more
-// often.
-func makeModel(tb testing.TB, items, sessions int) *rows.Model {
+// makeModel trains a small model on sessions of neighbouring items, popular
+// ones more often. From about 500 sessions on it has a ranker and an embedding.
+func makeModel(tb testing.TB, items, sessions int) *best.Model {
 	tb.Helper()
+	p := best.DefaultParams()
+	p.Dim, p.Epochs, p.Neighbours, p.Hidden, p.Lists = 8, 1, 5, 8, 2000
 	r := rand.New(rand.NewPCG(1, 2))
-	b := rows.NewBuilder(rows.DefaultParams())
+	b := corpus.NewBuilder(corpus.Options{})
 	for s := range sessions {
 		at := int(math.Pow(r.Float64(), 2) * float64(items))
 		list := make([]string, 0, 8)
@@ -57,11 +61,57 @@ func makeModel(tb testing.TB, items, sessions int) *rows.Model {
 		}
 		b.Add(list, 20_000+float64(s)/1e4)
 	}
-	m, err := b.Build(context.Background(), &rows.BuildOptions{TrainedAt: noon()})
+	return trainModel(tb, p, b)
+}
+
+// walks are sessions through shelves of sixty items, mostly onwards, that like
+// to return.
+func walks(items, sessions int, seed uint64) *corpus.Builder {
+	r, b := rand.New(rand.NewPCG(3, seed)), corpus.NewBuilder(corpus.Options{})
+	for s := range sessions {
+		shelf, at := 60*r.IntN(items/60), r.IntN(60)
+		list := []string{itemID(shelf + at)}
+		for range 2 + r.IntN(6) {
+			switch x := r.Float64(); {
+			case x < .2 && len(list) > 1:
+				list = append(list, list[len(list)-2])
+				continue
+			case x < .8:
+				at = (at + 1) % 60
+			default:
+				at = r.IntN(60)
+			}
+			list = append(list, itemID(shelf+at))
+		}
+		b.Add(list, 20_000+float64(s)/100)
+	}
+	return b
+}
+
+func trainModel(tb testing.TB, p best.Params, b *corpus.Builder) *best.Model {
+	tb.Helper()
+	c, err := b.Build(context.Background())
 	if err != nil {
 		tb.Fatal(err)
 	}
+	m, err := best.Train(context.Background(), c, p, best.Options{TrainedAt: noon(), Workers: 2})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		tb.Fatal(err)
+	}
 	return m
+}
+
+// modelOf is a model of a few sessions: their rows.
+func modelOf(tb testing.TB, p best.Params, sessions ...[]string) *best.Model {
+	tb.Helper()
+	b := corpus.NewBuilder(corpus.Options{})
+	for _, s := range sessions {
+		b.Add(s, 20_000)
+	}
+	return trainModel(tb, p, b)
 }
 
 // viewOf is a session of views, newest first, a minute apart.
@@ -100,6 +150,21 @@ func ids(ans *Answer) []string {
 		out[n] = ans.Items[n].ItemID
 	}
 	return out
+}
+
+// sides is a ledger in which what the session adds is one line.
+func sides(ledger []Entry) []Entry {
+	var lines []Entry
+	for _, l := range ledger {
+		if l.Signal == "session" || strings.HasPrefix(l.Signal, "session.") {
+			if l.Signal = "session"; len(lines) > 0 && lines[0].Signal == l.Signal {
+				lines[0].Value += l.Value
+				continue
+			}
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 func compileFilter(tb testing.TB, raw string) *catalog.Compiled {

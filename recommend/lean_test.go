@@ -1,7 +1,6 @@
 package recommend
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -10,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/popular"
-	"github.com/nextbest/nextbest/recommend/rows"
 )
 
 const leanSize = 400
@@ -20,7 +19,7 @@ const leanSize = 400
 // leanWorld is a shop in which everything comes in that the tail is made of:
 // variants, of which the model knows one, several or their group, novelties,
 // trends, sold-out items.
-func leanWorld(t *rapid.T, m *rows.Model) *Engine {
+func leanWorld(t *rapid.T, models ...Model) *Engine {
 	items := makeItems(leanSize)
 	grouped, fresh := rapid.IntRange(0, 3).Draw(t, "of five grouped"), rapid.IntRange(1, 9).Draw(t, "every n-th new")
 	for i := range items {
@@ -36,8 +35,12 @@ func leanWorld(t *rapid.T, m *rows.Model) *Engine {
 	if rapid.Bool().Draw(t, "catalog") {
 		e.SetCatalog(snap)
 	}
-	if rapid.Bool().Draw(t, "model") {
-		e.SetModel(m)
+	if n := rapid.IntRange(0, len(models)).Draw(t, "model"); n > 0 {
+		e.SetModel(models[n-1])
+		e.SetRanking(rapid.SampledFrom([]Ranking{RankFully, RankFully, RankPlain}).Draw(t, "ranking"))
+	}
+	if rapid.Bool().Draw(t, "pairs") {
+		e.SetPairs(drawPairs(t, leanSize))
 	}
 	c := popular.NewCounter(popular.Options{})
 	for range rapid.IntRange(1, 3).Draw(t, "tables") {
@@ -63,9 +66,9 @@ func addClicks(t *rapid.T, c *popular.Counter) {
 // TestFewCandidatesGiveTheSameAnswer: what is left out without an explanation
 // never belonged in the answer.
 func TestFewCandidatesGiveTheSameAnswer(t *testing.T) {
-	m := makeModel(t, leanSize, 300)
+	plain, ranked := makeModel(t, leanSize, 300), makeModel(t, leanSize-40, 900)
 	rapid.Check(t, func(rt *rapid.T) {
-		e := leanWorld(rt, m)
+		e := leanWorld(rt, plain, ranked)
 		for range 8 {
 			req := drawRequest(rt, t)
 			req.Profile, req.Candidates = nil, nil
@@ -143,23 +146,17 @@ func TestSortKeys(t *testing.T) {
 	})
 }
 
-// TestSharedGroups: the sums of a group's items are added up, whichever of
-// them comes first.
+// TestSharedGroups: a group is as good as the best of its items, however many
+// of them take places before the others.
 func TestSharedGroups(t *testing.T) {
-	b := rows.NewBuilder(rows.DefaultParams())
-	for _, s := range [][]string{{"x", "a1"}, {"x", "a2"}, {"x", "b"}, {"x", "a1"}, {"x", "b"}, {"x", "a2"}, {"x", "b"}} {
-		b.Add(s, 20_000)
-	}
-	m, err := b.Build(context.Background(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := modelOf(t, best.DefaultParams(), []string{"x", "a1"}, []string{"x", "a2"}, []string{"x", "b"}, []string{"x", "a1"},
+		[]string{"x", "a2"}, []string{"x", "a1"}, []string{"x", "a2"}, []string{"x", "b"})
 	e := New(Config{})
 	e.SetModel(m)
 	e.SetCatalog(catalog.Build([]catalog.Item{{ItemID: "x"}, {ItemID: "a1", GroupID: "a"}, {ItemID: "a2", GroupID: "a"}, {ItemID: "b"}}))
 	req := ask(t)
-	req.Session, req.Limit = viewOf("x"), 1
-	if got := ids(rank(t, e, req)); !slices.Equal(got, []string{"a1"}) {
-		t.Errorf("items = %v, want a variant of the group that was clicked four times", got)
+	req.Session, req.Limit = viewOf("x"), 2
+	if got := ids(rank(t, e, req)); !slices.Equal(got, []string{"a1", "b"}) {
+		t.Errorf("items = %v, want one variant of the group, then the other item", got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/popular"
-	"github.com/nextbest/nextbest/recommend/rows"
 )
 
 // popularity is what is popular and trending, by group. It is made anew
@@ -62,7 +61,7 @@ func newPopularity(st, old *state) popularity {
 	return p
 }
 
-func newCounts(snap *catalog.Snapshot, m *rows.Model, j *join) *counts {
+func newCounts(snap *catalog.Snapshot, m Model, j *join) *counts {
 	c := &counts{group: make([]float64, snap.Groups())}
 	if snap.Len() != snap.Groups() {
 		c.variant = make([]float64, snap.Len())

@@ -11,11 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/nextbest/nextbest/internal/fault"
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/popular"
 	"github.com/nextbest/nextbest/recommend/profile"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session"
 	"github.com/nextbest/nextbest/session/event"
 )
@@ -34,8 +35,8 @@ func drawID(t *rapid.T, label string) string {
 	return itemID(rapid.IntRange(0, worldSize+9).Draw(t, label)) // some are unknown
 }
 
-// drawWorld shares one trained model: training is not what is tested.
-func drawWorld(t *rapid.T, tb testing.TB, m *rows.Model) *world {
+// drawWorld shares trained models: training is not what is tested.
+func drawWorld(t *rapid.T, tb testing.TB, models ...Model) *world {
 	w := &world{engine: New(Config{})}
 	items := makeItems(worldSize)
 	for i := range items {
@@ -45,8 +46,12 @@ func drawWorld(t *rapid.T, tb testing.TB, m *rows.Model) *world {
 	}
 	w.snap = catalog.Build(items)
 	w.engine.SetCatalog(w.snap)
-	if rapid.Bool().Draw(t, "model") {
-		w.engine.SetModel(m)
+	if n := rapid.IntRange(0, len(models)).Draw(t, "model"); n > 0 {
+		w.engine.SetModel(models[n-1])
+		w.engine.SetRanking(rapid.SampledFrom([]Ranking{RankFully, RankFully, RankPlain}).Draw(t, "ranking"))
+	}
+	if rapid.Bool().Draw(t, "pairs") {
+		w.engine.SetPairs(drawPairs(t, worldSize))
 	}
 	if rapid.Bool().Draw(t, "popular") {
 		w.engine.SetPopular(popular.FromCounts([]string{itemID(7), "g3", itemID(40)}, []float64{5, 4, 3}))
@@ -66,6 +71,20 @@ func (w *world) setRules(tb testing.TB, rules []merch.Rule) {
 		tb.Fatalf("%v: %+v", err, rules)
 	}
 	w.engine.SetRules(set)
+}
+
+// drawPairs are pairs of the first items of a fixture.
+func drawPairs(t *rapid.T, items int) *popular.Pairs {
+	b := popular.NewPairs(noon().UnixMilli(), 0)
+	seen := map[[2]int]bool{}
+	for range rapid.IntRange(0, 60).Draw(t, "pairs") {
+		key := [2]int{rapid.IntRange(0, items-1).Draw(t, "row"), rapid.IntRange(0, items-1).Draw(t, "partner")}
+		if !seen[key] {
+			b.Add(itemID(key[0]), itemID(key[1]), rapid.Float64Range(0, 1).Draw(t, "share"))
+		}
+		seen[key] = true
+	}
+	return b.Build()
 }
 
 func drawFilter(t *rapid.T) string {
@@ -132,9 +151,9 @@ func drawRequest(t *rapid.T, tb testing.TB) *Request {
 // TestAnswersKeepTheirPromises draws sites and requests and holds every answer
 // against what the rules of ranking promise.
 func TestAnswersKeepTheirPromises(t *testing.T) {
-	m := makeModel(t, worldSize, 300)
+	plain, ranked := makeModel(t, worldSize, 300), makeModel(t, worldSize-10, 900)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := drawWorld(rt, t, m)
+		w := drawWorld(rt, t, plain, ranked)
 		ans := rank(t, w.engine, w.req)
 		w.checkItems(rt, ans)
 		w.checkPins(rt, ans)
@@ -152,7 +171,36 @@ func TestAnswersKeepTheirPromises(t *testing.T) {
 		full := rank(t, w.engine, &explained)
 		checkSame(rt, ans, full)
 		checkLedgers(t, full)
+		var model *best.Model
+		if w.engine.parts.model != nil {
+			model = w.engine.parts.model.(*best.Model)
+		}
+		checkDecision(rt, w.engine, w.req, ans, model)
 	})
+}
+
+// checkDecision: capturing the decision changes nothing, and it can be
+// repeated.
+func checkDecision(rt *rapid.T, e *Engine, req *Request, ans *Answer, model *best.Model) {
+	captured, d := *req, &Decision{}
+	captured.Capture = d
+	again := &Answer{}
+	if err := e.Rank(rt.Context(), &captured, again); err != nil {
+		rt.Fatal(err)
+	}
+	checkSame(rt, ans, again)
+	if again.Explanation != nil {
+		rt.Fatal("nobody asked for an explanation")
+	}
+	scores, err := Replay(model, d)
+	if err != nil {
+		rt.Fatalf("%+v", fault.Of(err))
+	}
+	for n, it := range ans.Items {
+		if x := &d.Candidates[n]; x.Slot != n+1 || x.ItemID != it.ItemID || x.Score != it.Score || !near(scores[n], it.Score) || !x.Available {
+			rt.Fatalf("slot %d is %+v, captured as %+v with score %v", n+1, it, x, scores[n])
+		}
+	}
 }
 
 // checkSame: an explanation looks at every candidate, an answer without one
@@ -249,9 +297,9 @@ func (w *world) checkPins(rt *rapid.T, ans *Answer) {
 
 // TestBoostNeverLowersItsItems adds one boost to a site without other rules.
 func TestBoostNeverLowersItsItems(t *testing.T) {
-	m := makeModel(t, worldSize, 300)
+	plain, ranked := makeModel(t, worldSize, 300), makeModel(t, worldSize-10, 900)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := drawWorld(rt, t, m)
+		w := drawWorld(rt, t, plain, ranked)
 		w.req.Limit, w.req.Candidates = MaxLimit, nil
 		w.setRules(t, nil)
 		before := ids(rank(t, w.engine, w.req))

@@ -30,12 +30,17 @@ func (e *Engine) Rank(ctx context.Context, req *Request, ans *Answer) error {
 	c := e.scratch.Get().(*scratch)
 	start := e.clock()
 	c.begin(st, req)
+	c.vary()
 	c.retrieve()
+	c.retrieveFresh()
 	retrieved := e.clock()
 	c.score()
 	scored := e.clock()
 	c.merchandise(req.limit())
 	c.answer(ans)
+	if req.Capture != nil {
+		c.capture(req.Capture)
+	}
 	ans.Stages.Retrieve, ans.Stages.Score = retrieved.Sub(start), scored.Sub(retrieved)
 	ans.Stages.Merchandise = e.clock().Sub(scored)
 	c.end()
@@ -73,20 +78,35 @@ func insert(list []ranked, r ranked, most int) []ranked {
 func (c *scratch) merchandise(limit int) {
 	c.placed, c.top = c.placed[:0], c.top[:0]
 	if !c.rules.Arranges() {
-		least := 0.0 // score of the last place once all are taken
-		for i := range c.cands {
-			x := &c.cands[i]
-			if x.drop != kept || x.score < least {
-				continue
-			}
-			c.top = insert(c.top, ranked{score: x.score, variant: x.variant, cand: int32(i)}, limit)
-			if len(c.top) == limit {
-				least = c.top[limit-1].score
-			}
-		}
+		c.takeBest(c.pool(limit))
 		c.place()
-		return
+		c.diversify(limit)
+	} else {
+		c.sortAll()
+		c.place()
+		c.diversify(merch.MaxSlot)
+		c.rules.Arrange(c.st.snap, c.placed)
 	}
+	c.placed = c.placed[:min(limit, len(c.placed))]
+}
+
+// takeBest fills c.top with the most best candidates.
+func (c *scratch) takeBest(most int) {
+	least := 0.0 // score of the last place once all are taken
+	for i := range c.cands {
+		x := &c.cands[i]
+		if x.drop != kept || x.score < least {
+			continue
+		}
+		c.top = insert(c.top, ranked{score: x.score, variant: x.variant, cand: int32(i)}, most)
+		if len(c.top) == most {
+			least = c.top[most-1].score
+		}
+	}
+}
+
+// sortAll fills c.top with all candidates.
+func (c *scratch) sortAll() {
 	for i := range c.cands {
 		if x := &c.cands[i]; x.drop == kept {
 			c.top = append(c.top, ranked{score: x.score, variant: x.variant, cand: int32(i)})
@@ -95,9 +115,6 @@ func (c *scratch) merchandise(limit int) {
 	slices.SortFunc(c.top, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.variant, b.variant))
 	})
-	c.place()
-	c.rules.Arrange(c.st.snap, c.placed)
-	c.placed = c.placed[:min(limit, len(c.placed))]
 }
 
 func (c *scratch) place() {
@@ -144,20 +161,20 @@ func (c *scratch) answer(ans *Answer) {
 			it.Catalog = c.st.snap.Item(x.variant)
 		}
 		if c.req.Explain {
-			it.Ledger = c.ledger(x, p, n+1)
+			it.Ledger = c.explainVariety(c.ledger(x, p, n+1), p)
 		}
 		ans.Items = append(ans.Items, it)
 	}
 	ans.Blend, ans.Versions, ans.Explanation = c.blend.shown, c.st.made, nil
 	c.degrade(ans)
-	if c.trace {
+	if c.req.Explain || len(c.req.WhyNot) > 0 {
 		ans.Explanation = c.explain()
 	}
 }
 
 func (c *scratch) degrade(ans *Answer) {
 	x := c.st.expected
-	if x.Model && c.st.model == nil {
+	if x.Model && c.st.model == nil || c.st.best != nil && c.st.ranking == RankPlain && c.st.best.Ranked(c.outlook.policy) {
 		ans.Degrade(DegradedModel)
 	}
 	if x.Catalog && c.st.catalog == nil {
@@ -189,7 +206,7 @@ func (c *scratch) reason(x *cand, p *merch.Placed) Reason {
 	case min(s, l) >= blendShare*(s+l):
 		return ReasonBlend
 	case s > l:
-		return ReasonSession
+		return c.sessionReason(x)
 	}
 	return ReasonProfile
 }

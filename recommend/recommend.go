@@ -33,6 +33,7 @@ type Placement struct {
 	ExcludeCurrent   bool          // nor is the one looked at
 	ExcludePurchased int           // nor what was bought: -1 never mind, 0 ever, n within n days
 	ExcludeCart      bool          // nor what lies in the cart
+	Variety          Variety       // what keeps its lists apart; off unless set
 }
 
 // The blend's defaults, measured on Online Retail (ADR in docs/adr).
@@ -91,6 +92,8 @@ type Request struct {
 	BlendA  float64 // weight of the session; NaN is the rule's
 	Explain bool
 	WhyNot  []string // items whose absence is to be explained
+
+	Capture *Decision // filled with how the answer was decided; nil: it is not kept
 }
 
 // limit is the number of items wanted.
@@ -134,9 +137,6 @@ func blendOf(req *Request, evidence float64) blend {
 		}
 		return b
 	}
-	a := 0.0
-	if evidence > 0 {
-		a = req.Placement.AMax * evidence / (evidence + req.Placement.Kappa)
-	}
+	a := req.Placement.SessionShare(evidence)
 	return blend{session: a, profile: 1 - a, shown: Blend{Session: a, Profile: 1 - a}}
 }

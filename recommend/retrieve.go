@@ -1,8 +1,8 @@
 package recommend
 
 import (
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
-	"github.com/nextbest/nextbest/recommend/rows"
 )
 
 // Bounds of retrieval: they make a request's cost independent of the catalog.
@@ -21,7 +21,6 @@ const (
 	maxNew        = 20
 	maxQueryWords = 8
 
-	hopWeight       = .5 // a profile's item through its row, against the item itself
 	listFade        = .1 // place 10 of an uploaded list counts half of place 0
 	attributeWeight = .3 // the strongest attribute value
 	vectorWeight    = .5 // the nearest vector
@@ -30,7 +29,7 @@ const (
 // retrieve gathers the candidates, each source inside the filter.
 func (c *scratch) retrieve() {
 	if c.lean {
-		if c.retrieveBest(c.req.limit()); c.kept < c.req.limit() {
+		if c.retrieveSession(c.req.limit()); c.kept < c.req.limit() {
 			c.retrieveTail()
 		}
 		return
@@ -39,7 +38,7 @@ func (c *scratch) retrieve() {
 		c.retrieveGiven()
 	}
 	c.retrievePins()
-	c.retrieveRows()
+	c.retrieveSession(everything)
 	if c.req.Profile != nil {
 		c.retrieveProfile()
 	}
@@ -102,30 +101,6 @@ func (c *scratch) retrievePins() {
 	})
 }
 
-// retrieveRows adds the rows of the session's steps up.
-func (c *scratch) retrieveRows() {
-	for n := range c.sumRows() {
-		i, w := c.sums.At(n)
-		if w <= 0 {
-			continue // taken back or disliked more than wanted
-		}
-		if x := c.touchModel(i, bySession); x != nil {
-			x.s += float64(w)
-		}
-	}
-}
-
-// sumRows fills c.sums and returns how many items the session's rows name.
-func (c *scratch) sumRows() int {
-	m := c.st.model
-	if m == nil || len(c.steps) == 0 {
-		return 0
-	}
-	c.sums.Reset()
-	m.Score(&c.sums, c.steps, c.weights)
-	return c.sums.Len()
-}
-
 // touchModel is touch for an item of the model.
 func (c *scratch) touchModel(i uint32, from source) *cand {
 	g := c.st.join.toGroup[i]
@@ -140,13 +115,7 @@ func (c *scratch) touchModel(i uint32, from source) *cand {
 // goes with the strongest of them, an uploaded list, and attribute values.
 func (c *scratch) retrieveProfile() {
 	p := c.req.Profile
-	most := 0.0
-	for n := range p.Affinities {
-		most = max(most, p.Affinities[n].Weight)
-	}
-	if most > 0 {
-		c.retrieveAffinities(most)
-	}
+	c.retrieveAffinities()
 	for n, id := range p.List[:min(len(p.List), maxListed)] {
 		if x := c.touchID(id, byList); x != nil {
 			x.l += 1 / (1 + listFade*float64(n))
@@ -155,46 +124,27 @@ func (c *scratch) retrieveProfile() {
 	c.retrieveTastes()
 }
 
-func (c *scratch) retrieveAffinities(most float64) {
-	p, m := c.req.Profile, c.st.model
+func (c *scratch) retrieveAffinities() {
+	m := c.st.model
 	c.sums.Reset()
-	for n := range p.Affinities[:min(len(p.Affinities), maxAffinities)] {
-		a := &p.Affinities[n]
-		if !(a.Weight > 0) {
-			continue
-		}
-		g, v := c.st.snap.Resolve(a.ItemID)
+	EachLiking(c.req.Profile, func(id string, liking float64, related bool) {
+		g, v := c.st.snap.Resolve(id)
 		if g == catalog.None {
 			c.dropped[dropUnknown]++
 		} else if x := c.touch(g, byProfile); x != nil {
-			x.l += a.Weight / most
+			x.l += liking
 		}
-		if m != nil && n < maxHops {
-			c.one[0] = float32(a.Weight / most)
-			c.addRow(g, v, a.ItemID)
+		if m != nil && related {
+			if i := c.st.modelItem(g, v, id); i != best.Unknown {
+				c.addItemRow(i, float32(liking))
+			}
 		}
-	}
+	})
 	for n := range c.sums.Len() {
 		i, w := c.sums.At(n)
 		if x := c.touchModel(i, byProfile); x != nil {
-			x.l += hopWeight * float64(w)
+			x.l += RelatedWeight * float64(w)
 		}
-	}
-}
-
-// addRow adds the row of one item, weighted with c.one.
-func (c *scratch) addRow(g, v uint32, id string) {
-	var step [1]uint32
-	switch {
-	case v != catalog.None:
-		step[0] = c.st.join.ofVariant[v]
-	case g != catalog.None:
-		step[0] = c.st.join.ofGroup[g]
-	default:
-		step[0], _ = c.st.model.Index(id)
-	}
-	if step[0] != rows.Unknown {
-		c.st.model.Score(&c.sums, step[:], c.one[:])
 	}
 }
 
@@ -297,10 +247,7 @@ func (c *scratch) retrieveTail() {
 
 // retrievePage brings in what the page is about.
 func (c *scratch) retrievePage() {
-	if c.req.Category != "" {
-		a := c.st.snap.Attribute("categories")
-		c.bestOf(a.Variants(a.Code(c.req.Category)), poolSize, byPage)
-	}
+	c.bestOf(c.st.snap.Attribute("categories").Variants(c.page), poolSize, byPage)
 	for _, code := range c.words {
 		c.bestOf(c.st.snap.Word().Variants(code), poolSize, byPage)
 	}
@@ -322,7 +269,7 @@ func (c *scratch) retrieveMatches(variants []uint32, want int) {
 // retrievePopular walks down the popularity order, then from the newest of the
 // others on. It reports whether there is enough.
 func (c *scratch) retrievePopular(want int) bool {
-	lazy := c.lean && c.req.Category == "" && len(c.words) == 0
+	lazy := c.lean && c.page == catalog.None && len(c.words) == 0
 	left, hits, floor := maxWalk, 0, 0.0
 	for _, g := range c.st.pop.order[:min(left, len(c.st.pop.order))] {
 		share := c.st.pop.share[g]

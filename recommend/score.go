@@ -23,36 +23,31 @@ func (c *scratch) score() {
 	if c.req.Profile != nil {
 		c.scoreTastes()
 	}
+	c.peaks[0] = 1
 	if c.st.space.set != nil {
 		c.scoreVectors()
 	}
-	c.normalize()
+	c.peaks[1] = c.normalize()
 	c.scoreTail()
+	c.varyScores()
 	c.blendScores()
 }
 
 // normalize divides each side by its largest sum: the best of a side has 1. A
-// side that says nothing stays 0.
-func (c *scratch) normalize() {
-	var s, l float64
+// side that says nothing stays 0. It returns what the session's was divided by.
+func (c *scratch) normalize() float64 {
+	var peaks Peaks
 	for i := range c.cands {
-		x := &c.cands[i]
-		if x.s > s {
-			s = x.s
-		}
-		if x.l > l {
-			l = x.l
-		}
+		peaks.See(c.cands[i].s, c.cands[i].l)
 	}
 	for i := range c.cands {
 		x := &c.cands[i]
-		if x.s > 0 {
-			x.s /= s
-		}
-		if x.l > 0 {
-			x.l /= l
-		}
+		x.s, x.l = peaks.S(x.s), peaks.L(x.l)
 	}
+	if peaks.Session > 0 {
+		return peaks.Session
+	}
+	return 1
 }
 
 // scoreTastes adds up which of the visitor's attribute values a candidate has.
@@ -128,10 +123,7 @@ func (c *scratch) isNew(v uint32) bool {
 // scorePage adds what an item in the page's category counts, and as much for
 // the words of the page's search in its name.
 func (c *scratch) scorePage() {
-	if c.req.Category != "" {
-		a := c.st.snap.Attribute("categories")
-		c.addPage(a, a.Code(c.req.Category), pageWeight)
-	}
+	c.addPage(c.st.snap.Attribute("categories"), c.page, pageWeight)
 	for _, code := range c.words {
 		c.addPage(c.st.snap.Word(), code, pageWeight/float64(len(c.words)))
 	}
@@ -151,7 +143,7 @@ func (c *scratch) addPage(a catalog.Attribute, code uint32, weight float64) {
 // blendScores makes the scores: a·S + (1−a)·L where that is above 0, a share
 // of the tail below all of those where it is not, then the rules' factors.
 func (c *scratch) blendScores() {
-	least, leastBoosted := math.Inf(1), math.Inf(1)
+	floor := noFloor()
 	for i := range c.cands {
 		x := &c.cands[i]
 		if x.drop != kept {
@@ -160,43 +152,53 @@ func (c *scratch) blendScores() {
 		if c.rules.HasFactors() {
 			x.factor, x.rule = c.rules.Factor(c.st.snap, x.variant)
 		}
-		x.base = c.blend.session*x.s + c.blend.profile*x.l
+		x.base = Mix(c.blend.session, x.s, x.l)
 		if x.base <= 0 {
 			continue
 		}
 		x.score = x.base * x.factor
-		if x.base < least {
-			least = x.base
+		if x.base < floor.least {
+			floor.least = x.base
 		}
-		if x.factor > 1 && x.score < leastBoosted {
-			leastBoosted = x.score
+		if x.factor > 1 && x.score < floor.leastBoosted {
+			floor.leastBoosted = x.score
 		}
 	}
 	for i := range c.cands {
 		if x := &c.cands[i]; x.drop == kept && x.base <= 0 {
-			c.scoreUnnamed(x, least, leastBoosted)
+			if x.s > 0 || x.l > 0 { // named by a side that weighs nothing here
+				x.tail = max(leastTail, c.st.pop.share[x.group])
+			}
+			x.base, x.score = floor.below(x.tail, x.factor)
 		}
 	}
+	c.floor = floor
 }
 
-// scoreUnnamed scores a candidate that neither side names. Beside a blend it
-// stays below every blended score, so that popularity fills the tail. A boost
-// lifts its items out of the tail, up to below the least blended item that is
-// boosted too: what a boost brings in never passes what was there.
-func (c *scratch) scoreUnnamed(x *cand, least, leastBoosted float64) {
-	if x.s > 0 || x.l > 0 { // named by a side that weighs nothing here
-		x.tail = max(leastTail, c.st.pop.share[x.group])
+// floor is what the candidates that neither side names stay below.
+type floor struct {
+	least        float64 // of the blended scores before the rules' factors
+	leastBoosted float64 // of the blended and boosted ones after them
+}
+
+// noFloor is that of no candidates.
+func noFloor() floor { return floor{math.Inf(1), math.Inf(1)} }
+
+// below scores a candidate that neither side names, before and after the rules'
+// factor. Beside a blend it stays below every blended score, so that popularity
+// fills the tail. A boost lifts its items out of the tail, up to below the
+// least blended item that is boosted too: what a boost brings in never passes
+// what was there.
+func (f *floor) below(tail, factor float64) (base, score float64) {
+	if math.IsInf(f.least, 1) {
+		return tail, tail * factor
 	}
-	if math.IsInf(least, 1) {
-		x.base = x.tail
-		x.score = x.base * x.factor
-		return
+	base = min(tailMost, .999*f.least) * tail
+	score = base * factor
+	if factor > 1 {
+		lift := min(tailMost*factor, .999*f.leastBoosted) * float64(liftShare+float64((1-liftShare)*tail))
+		score = max(score, lift)
+		base = score / factor
 	}
-	x.base = min(tailMost, .999*least) * x.tail
-	x.score = x.base * x.factor
-	if x.factor > 1 {
-		lift := min(tailMost*x.factor, .999*leastBoosted) * (liftShare + (1-liftShare)*x.tail)
-		x.score = max(x.score, lift)
-		x.base = x.score / x.factor
-	}
+	return base, score
 }

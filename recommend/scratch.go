@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/rows"
@@ -38,6 +39,7 @@ type source uint16
 
 const (
 	bySession source = 1 << iota
+	byPair
 	byProfile
 	byVector
 	byList
@@ -54,7 +56,7 @@ const (
 )
 
 var sourceNames = [sources]string{
-	"session", "profile", "vector", "list", "attribute", "boost", "pin",
+	"session", "pairs", "profile", "vector", "list", "attribute", "boost", "pin",
 	"trending", "page", "new", "popular", "filter", "request",
 }
 
@@ -86,22 +88,30 @@ type scratch struct {
 	cands  []cand
 	kept   int
 	closed bool // only what is there may be ranked
-	lean   bool // nothing but the session's sums decides what comes before the tail
-	trace  bool // dropped candidates are remembered
+	lean   bool // nothing but the session decides what comes before the tail
+	trace  bool // dropped candidates are remembered, and the kept ones' accounts
 
 	dropped [drops]int
+
+	outlook  outlook
+	accounts []account  // by candidate, while tracing
+	peaks    [2]float64 // what the session's sums were divided by, before the vectors and after
+	floor    floor
+	page     uint32 // code of the category that the page, or else the newest step, is about
 
 	sums    rows.Scratch
 	steps   []uint32 // model items, newest first
 	weights []float32
+	takes   bool     // a weight is below 0
 	groups  []uint32 // of the steps; catalog.None for unknown ones
 	words   []uint32 // of the page's search
 	one     [1]float32
+	oneStep [1]uint32
+	row     []best.Scored
 	dense   []float32
 	enum    []uint32
 	best    []ranked
 	top     []ranked
-	keys    []uint64 // the best of the session's sums
 	placed  []merch.Placed
 	near    []vector.Scored
 	dots    []float64 // by candidate, with vectors only
@@ -109,6 +119,8 @@ type scratch struct {
 	filter catalog.Bound
 	rules  merch.Active
 	asks   merch.Request
+
+	variety variety
 
 	item, variant uint32 // the page's item: group and variant
 	pinVariant    uint32 // a variant that choose must take
@@ -124,7 +136,9 @@ const (
 )
 
 func newScratch() *scratch {
-	return &scratch{slots: make([]slot, tableSize), cands: make([]cand, 0, tableSize/4)}
+	c := &scratch{slots: make([]slot, tableSize), cands: make([]cand, 0, tableSize/4)}
+	c.outlook.skip = c.skips
+	return c
 }
 
 // begin makes the scratch ready for a request.
@@ -135,14 +149,16 @@ func (c *scratch) begin(st *state, req *Request) {
 		c.gen = 1
 	}
 	c.cands, c.kept, c.closed = c.cands[:0], 0, false
+	c.accounts = c.accounts[:0]
 	c.dropped = [drops]int{}
-	c.trace = req.Explain || len(req.WhyNot) > 0
-	c.steps, c.weights, c.groups = c.steps[:0], c.weights[:0], c.groups[:0]
+	c.trace = req.Explain || len(req.WhyNot) > 0 || req.Capture != nil
+	c.steps, c.weights, c.groups, c.takes = c.steps[:0], c.weights[:0], c.groups[:0], false
 	c.pinVariant = catalog.None
 	st.snap.Bind(req.Filter, &c.filter)
 	c.readSession()
 	c.blend = blendOf(req, c.evidence)
 	c.words = st.snap.AppendWords(c.words[:0], req.Query, maxQueryWords)
+	c.page = st.snap.Attribute("categories").Code(req.Category)
 	c.activate()
 	c.exclude()
 	c.lean = req.Profile == nil && req.Candidates == nil && !c.trace && st.space.set == nil &&
@@ -212,19 +228,23 @@ func (c *scratch) same(a, b string) bool {
 
 func (c *scratch) step(id string, weight float32) {
 	g, v := c.st.snap.Resolve(id)
-	n := uint32(rows.Unknown)
-	if m := c.st.model; m != nil {
-		switch {
-		case v != catalog.None:
-			n = c.st.join.ofVariant[v]
-		case g != catalog.None:
-			n = c.st.join.ofGroup[g]
-		default: // delisted: its row still says what goes with it
-			n, _ = m.Index(id)
-		}
-	}
-	c.steps, c.weights = append(c.steps, n), append(c.weights, weight)
+	c.steps, c.weights = append(c.steps, c.st.modelItem(g, v, id)), append(c.weights, weight)
 	c.groups = append(c.groups, g)
+	c.takes = c.takes || weight < 0
+}
+
+// modelItem is the model's number of a resolved item, Unknown for none.
+func (st *state) modelItem(g, v uint32, id string) uint32 {
+	switch {
+	case st.model == nil:
+		return best.Unknown
+	case v != catalog.None:
+		return st.join.ofVariant[v]
+	case g != catalog.None:
+		return st.join.ofGroup[g]
+	}
+	n, _ := st.model.Index(id) // delisted: its row still says what goes with it
+	return n
 }
 
 func (p *Placement) halfLife() time.Duration {
@@ -251,14 +271,17 @@ func (c *scratch) activate() {
 // first.
 func (c *scratch) exclude() {
 	r := c.req
+	c.outlook.policy = best.None
 	for _, id := range r.Exclude {
 		c.mark(id, dropRequest)
 	}
 	if r.ExcludeCurrent {
 		if c.item != catalog.None {
 			c.markGroup(c.item, dropCurrent)
+			c.outlook.policy = best.Current
 		} else if r.ContextItem == "" && r.Session != nil && len(c.groups) > 0 {
 			c.markGroup(c.groups[0], dropCurrent)
+			c.outlook.policy = best.Current
 		}
 	}
 	if r.Placement.ExcludeCart {
@@ -268,6 +291,7 @@ func (c *scratch) exclude() {
 	}
 	c.excludePurchased()
 	if r.ExcludeSeen && r.Session != nil {
+		c.outlook.policy = best.Seen
 		for _, g := range c.groups {
 			c.markGroup(g, dropSeen)
 		}
@@ -344,6 +368,9 @@ func (c *scratch) insert(g, v uint32, from source, why drop) *cand {
 	x := &c.cands[n]
 	*x = cand{group: g, variant: v, from: from, drop: why, factor: 1}
 	c.put(g, uint32(n))
+	if c.trace {
+		c.accounts = append(c.accounts, account{})
+	}
 	if why == kept {
 		c.kept++
 	}
@@ -372,10 +399,7 @@ func (c *scratch) touch(g uint32, from source) *cand {
 	if i := c.find(g); i >= 0 {
 		x := &c.cands[i]
 		if x.drop != kept {
-			if x.from == 0 { // once, however many sources bring it
-				c.dropped[x.drop]++
-			}
-			x.from |= from
+			x.again(c, from)
 			return nil
 		}
 		x.from |= from
@@ -386,13 +410,26 @@ func (c *scratch) touch(g uint32, from source) *cand {
 	}
 	v, why := c.choose(g)
 	if why != kept {
-		c.dropped[why]++
-		if c.trace && len(c.cands) < maxTraced {
-			c.insert(g, catalog.None, from, why)
-		}
+		c.leave(g, from, why)
 		return nil
 	}
 	return c.insert(g, v, from, kept)
+}
+
+// again counts a dropped candidate once, however many sources bring it.
+func (x *cand) again(c *scratch, from source) {
+	if x.from == 0 {
+		c.dropped[x.drop]++
+	}
+	x.from |= from
+}
+
+// leave counts a group that may not be recommended.
+func (c *scratch) leave(g uint32, from source, why drop) {
+	c.dropped[why]++
+	if c.trace && len(c.cands) < maxTraced {
+		c.insert(g, catalog.None, from, why)
+	}
 }
 
 // choose is the best variant of a group that may be shown, or why none may:

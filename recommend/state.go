@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/popular"
@@ -16,8 +17,11 @@ import (
 type state struct {
 	parts
 	snap *catalog.Snapshot // the site's, or one of all items that are known
+	best *best.Model       // the model, in one of two forms; both nil without
+	rows *rows.Model
 	join join
 	pop  popularity
+	new  newcomers
 
 	bound  *merch.Bound
 	boosts [][]uint32 // by rule: the groups a boost brings in, best first
@@ -37,12 +41,18 @@ const (
 // change.
 func newState(p parts, old *state) *state {
 	st := &state{parts: p}
+	st.best, st.rows = p.served()
 	st.snap = st.universe(old)
 	sameItems := old != nil && old.snap == st.snap
 	if sameItems && old.model == p.model {
 		st.join = old.join
 	} else {
 		st.join = newJoin(st.snap, p.model)
+	}
+	if sameItems && old.model == p.model && old.pairs == p.pairs {
+		st.new = old.new
+	} else {
+		st.new = newNewcomers(st, old)
 	}
 	samePop := sameItems && old.model == p.model && old.popular == p.popular
 	if samePop {
@@ -120,20 +130,20 @@ func (st *state) versions() Versions {
 type join struct {
 	toGroup   []uint32 // by model item; catalog.None for one that is not in the catalog
 	toVariant []uint32
-	ofVariant []uint32 // rows.Unknown for one that the model lacks
+	ofVariant []uint32 // best.Unknown for one that the model lacks
 	ofGroup   []uint32
 	shared    []bool // by model item: its group has others too; nil where no group has
 }
 
-func newJoin(snap *catalog.Snapshot, m *rows.Model) join {
+func newJoin(snap *catalog.Snapshot, m Model) join {
 	if m == nil {
 		return join{}
 	}
 	j := join{
 		toGroup:   make([]uint32, m.Len()),
 		toVariant: make([]uint32, m.Len()),
-		ofVariant: filled(snap.Len(), rows.Unknown),
-		ofGroup:   filled(snap.Groups(), rows.Unknown),
+		ofVariant: filled(snap.Len(), best.Unknown),
+		ofGroup:   filled(snap.Groups(), best.Unknown),
 	}
 	for i := range j.toGroup {
 		n := uint32(i)
@@ -146,13 +156,13 @@ func newJoin(snap *catalog.Snapshot, m *rows.Model) join {
 			continue
 		}
 		// The group's own row, or that of its most clicked variant.
-		if have := j.ofGroup[g]; have == rows.Unknown || v == catalog.None ||
+		if have := j.ofGroup[g]; have == best.Unknown || v == catalog.None ||
 			snap.Key(g) != m.ID(have) && m.Count(n) > m.Count(have) {
 			j.ofGroup[g] = n
 		}
 	}
 	for v := range j.ofVariant {
-		if j.ofVariant[v] == rows.Unknown {
+		if j.ofVariant[v] == best.Unknown {
 			j.ofVariant[v] = j.ofGroup[snap.GroupOf(uint32(v))]
 		}
 	}

@@ -26,11 +26,15 @@ func (c *scratch) retrieveVectors() {
 // scoreVectors adds to each side what the vectors say. The session's rows are
 // divided by their largest sum before: both parts are of one scale then.
 func (c *scratch) scoreVectors() {
-	c.normalize()
+	c.peaks[0] = c.normalize()
 	if v := c.denseSession(); v != nil {
 		top := c.compare(v)
 		for i := range c.cands {
-			c.cands[i].s += signed(c.dots[i], top)
+			part := signed(c.dots[i], top)
+			c.cands[i].s += part
+			if c.trace {
+				c.accounts[i].vector = part
+			}
 		}
 	}
 	if v := c.taste(); v != nil {
@@ -63,7 +67,7 @@ func signed(dot, top float64) float64 {
 	if math.IsNaN(dot) {
 		return 0
 	}
-	return vectorWeight * math.Exp(dot-top)
+	return vectorWeight * FromLogit(dot, top)
 }
 
 // taste is the profile's vector when it lies in the items' space.

@@ -10,12 +10,11 @@ import (
 // that grows evenly in the logarithm that the ranker sees, so that reading the
 // logarithm is a load.
 
-// shift is added to a rate before its logarithm is taken: rates well below it
-// are as good as 0.
-const shift = .001
+// A rate v is seen as ln(1+1000·v): rates well below .001 are as good as 0, and
+// 0 is seen as 0.
+const rateScale = 1000
 
-// lnShift is what the ranker sees of a rate of 0.
-const lnShift = float32(-6.907755278982137)
+func seenRate(v float64) float64 { return math.Log1p(rateScale * v) }
 
 // codebook is the 256 values of a code, ascending.
 type codebook struct {
@@ -34,7 +33,7 @@ func (b *codebook) encode(x float64) uint8 {
 
 // tables are the codebooks of the file's format.
 type tables struct {
-	rate  codebook // f1, f2, f3 and co', 0..1; seen as ln(v+.001)
+	rate  codebook // f1, f2, f3 and co', 0..1; seen as ln(1+1000·v)
 	times codebook // n1; seen as ln(1+n)
 	age   codebook // days; seen as ln(1+days)
 }
@@ -43,18 +42,16 @@ const (
 	exactTimes = 32      // counts below are kept as they are
 	topTimes   = 1 << 31 // no count is larger
 	maxAge     = 1000.   // days; what is older is as old
-	ageAbsent  = 8       // what the ranker sees where there is no entry
+	ageAbsent  = 8       // ln(1+days) where there is no entry
 	codeAbsent = 255     // of an age: there is no entry
 )
 
 func newTables() *tables {
 	t := &tables{}
-	low, high := math.Log(shift), math.Log(1+shift)
 	for n := range t.rate.seen {
-		x := low + (high-low)*float64(n)/255
-		t.rate.seen[n], t.rate.value[n] = float32(x), float32(math.Exp(x)-shift)
+		x := seenRate(1) * float64(n) / 255
+		t.rate.seen[n], t.rate.value[n] = float32(x), float32(math.Expm1(x)/rateScale)
 	}
-	t.rate.seen[0], t.rate.value[0] = lnShift, 0
 	for n := range t.times.seen {
 		x := float64(n)
 		if n >= exactTimes {

@@ -1,15 +1,16 @@
 package best
 
 // The inputs of the ranker: first those that differ between the candidates of
-// a request, then those of the request.
+// a request, then those of the request. Where
+// an item lacks something its input is 0, which costs the network nothing.
 const (
-	inRows         = iota // ln(b0/max b0 + .001): the decayed sum of the session's rows
-	inFirst               // ln(f1+.001): share of what came right after the newest item
-	inSecond              // ln(f2+.001): of what came two after the item before it
-	inThird               // ln(f3+.001): of what came three or more after the third newest
-	inFirstBack           // ln(f1b+.001): of what came right after the item before the newest
-	inTogether            // ln(co'+.001): share of the newest item's sessions
-	inTogetherBack        // ln(cos+.001): the same of the older items, decayed and added up
+	inRows         = iota // ln(1+1000·b0/max b0): the decayed sum of the session's rows
+	inFirst               // ln(1+1000·f1): share of what came right after the newest item
+	inSecond              // ln(1+1000·f2): of what came two after the item before it
+	inThird               // ln(1+1000·f3): of what came three or more after the third newest
+	inFirstBack           // ln(1+1000·f1b): of what came right after the item before the newest
+	inTogether            // ln(1+1000·co'): share of the newest item's sessions
+	inTogetherBack        // ln(1+1000·cos): the same of the older items, decayed and added up
 	inPopularity          // ln(1+clicks)
 	inTrend               // recent clicks against the usual, as a logarithm
 	inIsNewest            // it is the newest item
@@ -18,7 +19,7 @@ const (
 	inCount               // times in the session, at most 4
 	inReturns             // rate of coming back to it where it is in the session
 	inTimes               // ln(1 + times it came right after the newest item)
-	inAge                 // ln(1 + days since it last did), 8 where it is not in that row
+	inFresh               // 8 - ln(1 + days since it last did), 0 where it is not in that row
 	inEmbedding           // logit of the embedding less that of the best candidate, >= -15
 	inBias                // the embedding's bias
 	inRowsShare           // b0/max b0
@@ -46,7 +47,7 @@ func InputNames() [Inputs]string {
 		inFirstBack: "next_of_previous_ln", inTogether: "together_ln", inTogetherBack: "together_before_ln",
 		inPopularity: "popularity_ln", inTrend: "trend_ln",
 		inIsNewest: "is_current", inIsPrevious: "is_previous", inBack: "back", inCount: "count", inReturns: "returns",
-		inTimes: "times_next_ln", inAge: "age_ln", inEmbedding: "embedding", inBias: "embedding_bias",
+		inTimes: "times_next_ln", inFresh: "freshness", inEmbedding: "embedding", inBias: "embedding_bias",
 		inRowsShare: "rows", inFirstRate: "next",
 		inLength: "session_length_ln", inDistinct: "session_distinct",
 		inNewestSteps: "current_steps_ln", inRepeated: "current_repeated",
@@ -57,11 +58,11 @@ func InputNames() [Inputs]string {
 func (m *Model) appendInputs(dst []float32, c *cand) []float32 {
 	t, rate := m.traitsOf(c.item), &m.tables.rate
 	x := [itemInputs]float32{
-		inRows: ln(c.rows + shift), inFirst: rate.seen[c.first], inSecond: rate.seen[c.second],
+		inRows: lnRate(c.rows), inFirst: rate.seen[c.first], inSecond: rate.seen[c.second],
 		inThird: rate.seen[c.third], inFirstBack: rate.seen[c.firstBack], inTogether: rate.seen[c.together],
-		inTogetherBack: ln(max(c.togetherBack, 0) + shift),
+		inTogetherBack: lnRate(max(c.togetherBack, 0)),
 		inPopularity:   t[traitPopularity], inTrend: t[traitTrend],
-		inTimes: m.tables.times.seen[c.times], inAge: m.tables.age.seen[c.age],
+		inTimes: m.tables.times.seen[c.times], inFresh: ageAbsent - m.tables.age.seen[c.age],
 		inEmbedding: c.logit, inBias: m.bias(c.item),
 		inRowsShare: c.rows, inFirstRate: rate.value[c.first],
 	}
@@ -82,6 +83,9 @@ func (m *Model) bias(item uint32) float32 {
 	}
 	return m.vectors.Bias(item)
 }
+
+// lnRate is what the ranker sees of a rate.
+func lnRate(x float32) float32 { return ln(1 + float32(rateScale*x)) }
 
 func oneIf(is bool) float32 {
 	if is {

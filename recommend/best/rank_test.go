@@ -73,11 +73,11 @@ func slowInputs(m *Model, steps []uint32, rows, cos map[uint32]float64, codes ma
 		}
 		x := make([]float64, inputs)
 		x[inRowsShare] = b0 / most
-		x[inRows] = math.Log(b0/most + .001)
+		x[inRows] = math.Log1p(1000 * b0 / most)
 		for k, code := range map[int]uint8{inFirst: e.first, inSecond: e.second, inThird: e.third, inFirstBack: back1[i], inTogether: e.together} {
-			x[k] = math.Log(float64(rate.value[code]) + .001)
+			x[k] = math.Log1p(1000 * float64(rate.value[code]))
 		}
-		x[inTogetherBack] = math.Log(cos[i] + .001)
+		x[inTogetherBack] = math.Log1p(1000 * cos[i])
 		t := m.traitsOf(i)
 		x[inPopularity], x[inTrend] = float64(t[traitPopularity]), float64(t[traitTrend])
 		count, place := 0., 0.
@@ -95,9 +95,8 @@ func slowInputs(m *Model, steps []uint32, rows, cos map[uint32]float64, codes ma
 			x[inBack], x[inCount], x[inReturns] = 1/place, min(count, 4), float64(t[traitReturns])
 		}
 		x[inTimes] = math.Log1p(float64(m.tables.times.value[e.times]))
-		x[inAge] = 8
 		if e.age != codeAbsent {
-			x[inAge] = math.Log1p(float64(m.tables.age.value[e.age]))
+			x[inFresh] = 8 - math.Log1p(float64(m.tables.age.value[e.age]))
 		}
 		x[inEmbedding], x[inFirstRate] = es[i], float64(rate.value[e.first])
 		if m.vectors != nil {

@@ -1,5 +1,7 @@
 package best
 
+import "math"
+
 // ranker is score = w0·x + Σ w2·max(0, W1·x + b1) over the inputs x: a linear
 // part and a hidden layer. It is trained on standardised inputs; what is kept
 // here takes the inputs as they are.
@@ -29,12 +31,17 @@ func (r *ranker) appendScores(dst []float32, request *[requestInputs]float32, it
 	}
 	for ; len(items) >= itemInputs; items = items[itemInputs:] {
 		x := (*[itemInputs]float32)(items)
+		set, some := [itemInputs]uint8{}, 0 // the inputs that are not 0
 		sum := base
-		for n := range x {
-			sum += float32(r.linear[n] * x[n])
+		for n, v := range x {
+			sum += float32(r.linear[n] * v)
+			set[some%itemInputs] = uint8(n)
+			if math.Float32bits(v)<<1 != 0 {
+				some++
+			}
 		}
 		for h := 0; h < r.hidden; h += 8 {
-			sum += r.units(x, h, (*[8]float32)(bias[h:]))
+			sum += r.units(x, set[:some], h, (*[8]float32)(bias[h:]))
 		}
 		dst = append(dst, sum)
 	}
@@ -42,12 +49,12 @@ func (r *ranker) appendScores(dst []float32, request *[requestInputs]float32, it
 }
 
 // units is what eight hidden units from h on add. Their sums stay in registers.
-func (r *ranker) units(x *[itemInputs]float32, h int, bias *[8]float32) float32 {
+func (r *ranker) units(x *[itemInputs]float32, set []uint8, h int, bias *[8]float32) float32 {
 	a0, a1, a2, a3 := bias[0], bias[1], bias[2], bias[3]
 	a4, a5, a6, a7 := bias[4], bias[5], bias[6], bias[7]
-	first := r.first[h:]
-	for _, v := range x {
-		w := (*[8]float32)(first)
+	for _, n := range set {
+		v := x[n]
+		w := (*[8]float32)(r.first[int(n)*r.hidden+h:])
 		a0 += float32(v * w[0])
 		a1 += float32(v * w[1])
 		a2 += float32(v * w[2])
@@ -56,7 +63,6 @@ func (r *ranker) units(x *[itemInputs]float32, h int, bias *[8]float32) float32 
 		a5 += float32(v * w[5])
 		a6 += float32(v * w[6])
 		a7 += float32(v * w[7])
-		first = first[r.hidden:]
 	}
 	w := (*[8]float32)(r.second[h:])
 	sum := float32(w[0]*max(a0, 0)) + float32(w[1]*max(a1, 0))

@@ -118,7 +118,7 @@ func (w *rowWorker) row(sum *itemSums, out *part) {
 
 // entry divides a pair's sums and takes the codes.
 func (w *rowWorker) entry(sum *itemSums, x *pairSums, weight float64) entry {
-	rate := func(x float64) uint8 { return w.tables.rate.encode(math.Log(x + shift)) }
+	rate := func(x float64) uint8 { return w.tables.rate.encode(seenRate(x)) }
 	days := min(max(w.latest-x.lastDay, 0), maxAge) // never right after: as old as can be
 	return entry{
 		item: x.item, weight: encodeWeight(weight),

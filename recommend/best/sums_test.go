@@ -183,7 +183,7 @@ func checkRow(r *rapid.T, m *Model, c *corpus.Corpus, p Params, a uint32) {
 		if got := float64(decodeWeight(e.weight)); math.Abs(got-weight) > 1e-3*weight {
 			r.Fatalf("weight (%d, %d) is %v, want %v", a, e.item, got, weight)
 		}
-		rate, seen := m.tables.rate.seen, func(v float64) float64 { return math.Log(v + shift) }
+		rate, seen := m.tables.rate.seen, seenRate
 		for k, want := range []float64{seen(x.first / (y.first + 1)), seen(x.second / (y.second + 1)),
 			seen(x.third / (y.third + 1)), seen(x.together / (y.together + 1))} {
 			got := float64(rate[[]uint8{e.first, e.second, e.third, e.together}[k]])

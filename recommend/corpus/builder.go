@@ -99,10 +99,8 @@ func (b *Builder) Build(ctx context.Context) (*Corpus, error) {
 		return nil, fault.Invalidf("too_many_items", "the item ids take more than 4 GiB; shorten them or train on fewer days")
 	}
 	c := &Corpus{}
-	source := memory{dir: b.opts.SpillDir} // what is needed until the sessions are sorted
 	kept := memory{dir: b.opts.SpillDir, left: b.opts.SpillAbove / 4}
-	err := b.build(ctx, c, &source, &kept)
-	err = errors.Join(err, release(source.blocks))
+	err := b.build(ctx, c, &kept)
 	c.memory = kept.blocks
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -110,7 +108,7 @@ func (b *Builder) Build(ctx context.Context) (*Corpus, error) {
 	return c, nil
 }
 
-func (b *Builder) build(ctx context.Context, c *Corpus, source, kept *memory) error {
+func (b *Builder) build(ctx context.Context, c *Corpus, kept *memory) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -118,7 +116,9 @@ func (b *Builder) build(ctx context.Context, c *Corpus, source, kept *memory) er
 	if err != nil {
 		return err
 	}
-	if err := b.sort(ctx, c, rank, source, kept); err != nil {
+	source := memory{dir: b.opts.SpillDir} // what is needed until the sessions are sorted
+	err = b.sort(ctx, c, rank, &source, kept)
+	if err := errors.Join(err, release(source.blocks)); err != nil {
 		return err
 	}
 	if err := c.findDistinct(kept); err != nil {

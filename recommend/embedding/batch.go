@@ -10,14 +10,14 @@ import (
 // Blocks of work handed to a worker. Their sizes are part of the result's last
 // bits, the number of workers is not.
 const (
-	exampleBlock  = 32 // examples: their share of the logits stays in the second cache
-	negativeBlock = 64 // negatives: 64 vectors of 64 values are half of the first cache
-	rowBlock      = 32 // rows of items that are changed
+	exampleBlock = 32 // examples: their share of the logits stays in the second cache
+	rowBlock     = 32 // rows of items that are changed
 )
 
 // batch is one update: the examples, the negatives they share, and every
 // number on the way from the vectors to their gradients. Its arrays are
-// reused. Matrices are by row unless their name ends in T.
+// reused. Matrices are by row unless their name ends in T; of those, uT and vT
+// are cut into chunks (see turn).
 type batch struct {
 	t        *trainer
 	examples []example
@@ -61,7 +61,7 @@ type part struct {
 
 func newBatch(t *trainer) *batch {
 	p := t.p
-	width, stride := round(p.Batch, exampleBlock), round(p.Negatives, negativeBlock)
+	width, stride := round(p.Batch, chunk), round(p.Negatives, chunk)
 	rows := p.Negatives + p.Batch*(Steps+1)
 	b := &batch{
 		t: t, slot: make([]int32, len(t.bias)), times: make([]uint16, p.Negatives),
@@ -100,7 +100,7 @@ func (b *batch) collect(r *rand.Rand) {
 
 // lookUp finds the rows of the examples' items.
 func (b *batch) lookUp() {
-	b.stride, b.width = round(b.negatives, negativeBlock), round(len(b.examples), exampleBlock)
+	b.stride, b.width = round(b.negatives, chunk), round(len(b.examples), chunk)
 	for n, e := range b.examples {
 		items, t := b.t.c.Session(e.session()), e.target()
 		b.target[n] = b.row(items[t])
@@ -171,16 +171,14 @@ func (b *batch) direct(block int) {
 			b.length[n] = unit(u)
 			vek32.MulNumber_Inplace(u, float32(1/b.t.p.Tau))
 		}
-		for k, x := range u {
-			b.uT[k*b.width+n] = x
-		}
+		turn(b.uT, u, n)
 	}
 }
 
 // prepare computes the directions of one block of drawn items.
 func (b *batch) prepare(block int) {
 	dim, draws := b.t.p.Dim, float32(math.Log(float64(b.t.p.Negatives)))
-	for s := block * negativeBlock; s < (block+1)*negativeBlock; s++ {
+	for s := block * chunk; s < (block+1)*chunk; s++ {
 		v := b.v[s*dim : (s+1)*dim]
 		clear(v)
 		b.offset[s] = 0
@@ -190,8 +188,6 @@ func (b *batch) prepare(block int) {
 			b.norm[s] = unit(v)
 			b.offset[s] = b.t.bias[i] - draws - b.t.sampler.logQ[i] + float32(math.Log(float64(b.times[s])))
 		}
-		for k, x := range v {
-			b.vT[k*b.stride+s] = x
-		}
+		turn(b.vT, v, s)
 	}
 }

@@ -11,18 +11,21 @@ import (
 func (b *batch) forward(block int) {
 	dim := b.t.p.Dim
 	from := block * exampleBlock
-	to := min(from+exampleBlock, len(b.examples))
-	for s := 0; s < b.stride; s += negativeBlock {
-		v := b.v[s*dim : (s+negativeBlock)*dim]
+	to := max(from, min(from+exampleBlock, len(b.examples)))
+	for s := 0; s < b.stride; s += chunk {
+		v := b.v[s*dim : (s+chunk)*dim]
 		for n := from; n < to; n++ {
-			dots(b.p[n*b.stride+s:n*b.stride+s+negativeBlock], v, b.u[n*dim:(n+1)*dim])
+			dots(b.p[n*b.stride+s:n*b.stride+s+chunk], v, b.u[n*dim:(n+1)*dim])
 		}
 	}
 	b.loss[block] = 0
+	for n := from; n < to; n++ {
+		b.loss[block] += b.softmax(n)
+	}
+	b.pull(from, to)
 	dPos := b.dPos[block*Steps : (block+1)*Steps]
 	clear(dPos)
 	for n := from; n < to; n++ {
-		b.loss[block] += b.softmax(n)
 		b.back(n, dPos)
 	}
 	clear(b.p[to*b.stride : (from+exampleBlock)*b.stride])
@@ -58,7 +61,23 @@ func (b *batch) softmax(n int) float64 {
 	return math.Log(float64(sum)) - float64(hit-top)
 }
 
-// back computes the gradient at h of example n and adds its share to that of
+// pull adds up the drawn items' directions by their shares, for the examples
+// from..to-1.
+func (b *batch) pull(from, to int) {
+	dim := b.t.p.Dim
+	clear(b.dh[from*dim : to*dim])
+	var room [MaxDim]float32
+	sum := room[:dim]
+	for s := 0; s < b.stride; s += chunk {
+		vT := b.vT[s*dim : (s+chunk)*dim]
+		for n := from; n < to; n++ {
+			dots(sum, vT, b.p[n*b.stride+s:n*b.stride+s+chunk])
+			vek32.Add_Inplace(b.dh[n*dim:(n+1)*dim], sum)
+		}
+	}
+}
+
+// back completes the gradient at h of example n and adds its share to that of
 // the positions' weights. b.u is ĥ/tau.
 func (b *batch) back(n int, dPos []float32) {
 	dim, tau := b.t.p.Dim, float32(b.t.p.Tau)
@@ -67,7 +86,6 @@ func (b *batch) back(n int, dPos []float32) {
 		clear(d)
 		return
 	}
-	dots(d, b.vT[:dim*b.stride], b.p[n*b.stride:(n+1)*b.stride])
 	e := b.t.row(b.items[b.target[n]])
 	if norm := float32(math.Sqrt(float64(vek32.Dot(e, e)))); norm > 0 {
 		addScaled(d, e, b.dTarget[n]/norm)
@@ -82,19 +100,33 @@ func (b *batch) back(n int, dPos []float32) {
 	}
 }
 
-// collectRow adds up the gradient of one row: as a drawn item, as a target, as
-// a step.
-func (b *batch) collectRow(s int) {
+// push adds up the examples' directions by their shares in the drawn items
+// from..to-1: the first part of the rows' gradients.
+func (b *batch) push(from, to int) {
+	dim := b.t.p.Dim
+	clear(b.grad[from*dim : to*dim])
+	var room [MaxDim]float32
+	sum := room[:dim]
+	for n := 0; n < b.width; n += chunk {
+		uT := b.uT[n*dim : (n+chunk)*dim]
+		for s := from; s < min(to, b.negatives); s++ {
+			dots(sum, uT, b.pT[s*b.width+n:s*b.width+n+chunk])
+			vek32.Add_Inplace(b.grad[s*dim:(s+1)*dim], sum)
+		}
+	}
+	for s := from; s < to; s++ {
+		b.gBias[s] = 0
+		if s < b.negatives {
+			b.gBias[s] = vek32.Sum(b.pT[s*b.width : (s+1)*b.width])
+		}
+	}
+}
+
+// complete adds to the gradient of one row what it gets as a target and as a
+// step.
+func (b *batch) complete(s int) {
 	dim := b.t.p.Dim
 	g, e := b.grad[s*dim:(s+1)*dim], b.t.row(b.items[s])
-	b.gBias[s] = 0
-	if s < b.negatives {
-		pT := b.pT[s*b.width : (s+1)*b.width]
-		dots(g, b.uT[:dim*b.width], pT)
-		b.gBias[s] = vek32.Sum(pT)
-	} else {
-		clear(g)
-	}
 	parts := b.parts[b.first[s]:b.first[s+1]]
 	for _, p := range parts {
 		if p.step < 0 {

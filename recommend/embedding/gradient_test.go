@@ -134,8 +134,9 @@ func computed(t *trainer, seed uint64, examples int) *batch {
 	b.examples = p.take(nil, examples, r)
 	b.collect(r)
 	t.pass(b)
+	b.push(0, len(b.items))
 	for s := range b.items {
-		b.collectRow(s)
+		b.complete(s)
 	}
 	return b
 }

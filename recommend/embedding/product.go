@@ -2,6 +2,10 @@ package embedding
 
 import "github.com/viterin/vek/vek32"
 
+// chunk is how many vectors are multiplied while they are in the first cache:
+// 64 of 64 values are half of it.
+const chunk = 64
+
 // alone is how many products vek32 computes at most in one call without
 // starting goroutines of its own, which would cost more than they bring: the
 // work is already spread.
@@ -18,6 +22,15 @@ func dots(dst, m, v []float32) {
 		dst, m = dst[step:], m[step*n:]
 	}
 	vek32.MatMul_Into(dst, m[:len(dst)*n], v, n)
+}
+
+// turn writes v as the n-th column of a transposed matrix that is cut into
+// chunks of columns, each lying whole in memory.
+func turn(dst, v []float32, n int) {
+	at := n/chunk*chunk*len(v) + n%chunk
+	for k, x := range v {
+		dst[at+k*chunk] = x
+	}
 }
 
 // transpose writes the tile of src (stride from) into dst (stride to) with

@@ -135,8 +135,10 @@ func (t *trainer) step(b *batch, r *rand.Rand, rate float64) {
 	b.collect(r)
 	t.pass(b)
 	spread(t.o.Workers, (len(b.items)+rowBlock-1)/rowBlock, func(k int) {
-		for s := k * rowBlock; s < min((k+1)*rowBlock, len(b.items)); s++ {
-			b.collectRow(s)
+		from, to := k*rowBlock, min((k+1)*rowBlock, len(b.items))
+		b.push(from, to)
+		for s := from; s < to; s++ {
+			b.complete(s)
 			b.applyRow(s, float32(t.p.LR*rate))
 		}
 	})
@@ -145,7 +147,7 @@ func (t *trainer) step(b *batch, r *rand.Rand, rate float64) {
 
 // pass computes what the rows' gradients are made of.
 func (t *trainer) pass(b *batch) {
-	examples, drawn := b.width/exampleBlock, b.stride/negativeBlock
+	examples, drawn := b.width/exampleBlock, b.stride/chunk
 	spread(t.o.Workers, examples+drawn, func(k int) {
 		if k < examples {
 			b.direct(k)

@@ -1,14 +1,14 @@
 package evaluate
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/nextbest/nextbest/internal/dataset"
 	"github.com/nextbest/nextbest/internal/fault"
-	"github.com/nextbest/nextbest/recommend/rows"
 )
 
 // Exclude says which items of the session a placement may not name again. A
@@ -23,23 +23,39 @@ const (
 	ExcludeSeen    Exclude = "seen"    // all items of the session
 )
 
-// Options are one evaluation. Either TrainFile or ModelFile is given.
+// Options are one evaluation. Either TrainFile or ModelFile is given, and
+// TestFile; or Users, whose file trains and tests.
 type Options struct {
 	TrainFile string            // session file
 	ModelFile string            // a trained model
 	TestFile  string            // session file; its sessions never train
 	Model     string            // "rows" when empty
 	Params    map[string]string // over the model's defaults
-	Exclude   Exclude
-	LastOnly  bool                                  // only the last item of a session is a target
-	Top       int                                   // length of the lists; 20 when 0
-	SpanDays  float64                               // of a _sessions.txt; 30 when 0
-	Now       func() time.Time                      // the clock behind every figure of time
-	Progress  func(stage string, done, total int64) // may be nil
+	Exclude   Exclude           // ExcludeNone when empty; with Users ExcludeSeen
+	LastOnly  bool              // only the last item of a session is a target
+	Top       int               // length of the lists; 20 when 0
+	SpanDays  float64           // of a _sessions.txt; 30 when 0
+
+	Against       string            // another model to compare with, trained on the same sessions
+	AgainstParams map[string]string // over that model's defaults
+	Resamples     int               // of the bootstrap behind every comparison; 2000 when 0
+	Seed          uint64            // of the bootstrap
+
+	Tune       bool    // search parameters on the newest sessions of training first
+	ValidShare float64 // of the training sessions that a search predicts, 0..0.9; 0.1 when 0
+	Tries      int     // settings that a search measures at most; 40 when 0
+
+	Users *Users // measure session, profile and their blend on users' sessions
+
+	Now      func() time.Time                      // the clock behind every figure of time
+	Progress func(stage string, done, total int64) // may be nil
+
+	// readSessions stands in for the files in tests; nil reads them.
+	readSessions func(ctx context.Context, stage, path string) (*dataset.Sessions, error)
 }
 
 // Report is the outcome; rates are 0..1 at Options.Top. Each prediction has
-// one right answer, the next item.
+// one right answer, the next item. What is nil was not asked for.
 type Report struct {
 	Model      string  `json:"model"`
 	N          int     `json:"n"`          // predictions
@@ -58,12 +74,15 @@ type Report struct {
 	TrainS     float64 `json:"train_s"`           // 0 for a model file
 	ModelBytes int64   `json:"model_bytes"`
 	Params     any     `json:"params"`
-}
 
-const (
-	defaultTop = 20
-	maxTop     = 1000
-)
+	// Chances are the predictions whose target the policy lets into a list; only
+	// under a policy that excludes something. HR and MRR above count the others
+	// as misses, as published figures do.
+	Chances *Rates       `json:"chances,omitempty"`
+	Against *Against     `json:"against,omitempty"`
+	Tuning  *Tuning      `json:"tuning,omitempty"`
+	Users   *UsersReport `json:"users,omitempty"`
+}
 
 // Run evaluates. The error is a fault: NotFound for a model or file that does
 // not exist, Invalid for wrong options or a broken file; or the context's.
@@ -72,7 +91,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, trainTime, err := o.model(ctx, t, params)
+	if o.Users != nil {
+		return o.runUsers(ctx, t, params)
+	}
+	report := &Report{Model: t.Name}
+	model, train, err := o.model(ctx, t, params, report)
 	if err != nil {
 		return nil, err
 	}
@@ -84,95 +107,90 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if r.n == 0 {
 		return nil, fault.Invalidf("no_predictions", "%s: no session has two items, so nothing can be predicted", o.TestFile)
 	}
-	report := &Report{
-		Model: t.Name, TrainS: trainTime.Seconds(), ModelBytes: model.Bytes(), Params: model.Params(),
-	}
-	if err := r.score(ctx, report); err != nil {
+	found, err := r.score(ctx, report)
+	if err != nil {
 		return nil, err
 	}
 	if err := r.time(ctx, report); err != nil {
 		return nil, err
 	}
-	return report, nil
-}
-
-// check completes the options and finds the model's trainer.
-func (o *Options) check() (Trainer, Params, error) {
-	if o.Model == "" {
-		o.Model = "rows"
+	if o.Against != "" {
+		report.Against, err = o.against(ctx, train, test, found)
 	}
-	if o.Exclude == "" {
-		o.Exclude = ExcludeNone
-	}
-	if o.Top == 0 {
-		o.Top = defaultTop
-	}
-	if o.Progress == nil {
-		o.Progress = func(string, int64, int64) {}
-	}
-	t, err := trainer(o.Model)
-	if err != nil {
-		return t, nil, err
-	}
-	params, err := t.resolve(o.Params)
-	if err != nil {
-		return t, nil, err
-	}
-	var problems []string
-	refuse := func(bad bool, text string) {
-		if bad {
-			problems = append(problems, text)
-		}
-	}
-	refuse((o.TrainFile == "") == (o.ModelFile == ""), "give either a file to train on or a model file")
-	refuse(o.TestFile == "", "give a file of test sessions")
-	refuse(o.ModelFile != "" && t.Open == nil, "model "+t.Name+" has no model file: give a file to train on")
-	refuse(o.ModelFile != "" && len(o.Params) > 0, "a model file brings its parameters: leave them out")
-	refuse(o.Exclude != ExcludeNone && o.Exclude != ExcludeCurrent && o.Exclude != ExcludeSeen,
-		"exclude must be none, current or seen")
-	refuse(o.Top < 1 || o.Top > maxTop, "top must be between 1 and 1000")
-	refuse(!(o.SpanDays >= 0), "span-days must be more than 0")
-	if len(problems) > 0 {
-		return t, nil, fault.Invalidf("options", "%s", strings.Join(problems, "; "))
-	}
-	return t, params, nil
+	return report, err
 }
 
 func (o *Options) read(ctx context.Context, stage, path string) (*dataset.Sessions, error) {
+	if o.readSessions != nil {
+		return o.readSessions(ctx, stage, path)
+	}
 	return dataset.ReadSessions(ctx, path, dataset.SessionOptions{
 		SpanDays: o.SpanDays,
 		Progress: func(read, total int64) { o.Progress(stage, read, total) },
 	})
 }
 
-// model trains or opens the model; the time is training alone, without
-// reading the file.
-func (o *Options) model(ctx context.Context, t Trainer, params Params) (Model, time.Duration, error) {
+// model opens the model, or reads what it is trained on, searches its
+// parameters when asked to, and trains it. Only training is timed.
+func (o *Options) model(ctx context.Context, t Trainer, params Params, report *Report) (Model, *dataset.Sessions, error) {
 	if o.ModelFile != "" {
-		m, err := openModel(o.ModelFile)
-		if err != nil {
-			return nil, 0, err
-		}
-		return t.Open(m), 0, nil
+		m, err := o.openModel(report)
+		return m, nil, err
 	}
 	sessions, err := o.read(ctx, "read train", o.TrainFile)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
+	if o.Tune {
+		if report.Tuning, params, err = o.tune(ctx, t, params, sessions); err != nil {
+			return nil, nil, err
+		}
+	}
+	m, took, err := o.train(ctx, t, params, sessions)
+	if err != nil {
+		return nil, nil, err
+	}
+	report.TrainS, report.ModelBytes, report.Params = took.Seconds(), m.Bytes(), m.Params()
+	return m, sessions, nil
+}
+
+// openModel opens the model file; what kind of model it is, the file says.
+func (o *Options) openModel(report *Report) (Model, error) {
+	t, err := trainerOf(o.ModelFile)
+	if err != nil {
+		return nil, err
+	}
+	m, err := t.Open(o.ModelFile, o.Exclude)
+	if bad := fault.Of(err); bad != nil {
+		return nil, fault.Invalidf(bad.Code, "%s: %s", o.ModelFile, bad.Detail)
+	}
+	if err != nil {
+		return nil, err
+	}
+	report.Model, report.ModelBytes, report.Params = t.Name, m.Bytes(), m.Params()
+	return m, nil
+}
+
+// train makes one model; the time is training alone, without reading files.
+func (o *Options) train(ctx context.Context, t Trainer, params Params, sessions *dataset.Sessions) (Model, time.Duration, error) {
 	begin := o.Now()
-	m, err := t.Train(ctx, &Train{Sessions: sessions, Params: params, Now: begin, Progress: o.Progress})
+	m, err := t.Train(ctx, &Train{Sessions: sessions, Params: params, Exclude: o.Exclude, Now: begin, Progress: o.Progress})
 	return m, o.Now().Sub(begin), err
 }
 
-func openModel(path string) (*rows.Model, error) {
+// trainerOf finds the kind of model that a file holds.
+func trainerOf(path string) (Trainer, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fault.NotFoundf("no_file", "%s: the model file cannot be opened", path).Because(err)
+		return Trainer{}, fault.NotFoundf("no_file", "%s: the model file cannot be opened", path).Because(err)
 	}
 	defer f.Close()
-	m, err := rows.Read(f)
-	if bad := fault.Of(err); bad != nil {
-		return nil, fault.Invalidf(bad.Code, "%s: %s", path, bad.Detail)
+	head := make([]byte, 8)
+	n, _ := io.ReadFull(f, head) // a file that is too short is no model
+	for _, t := range Trainers() {
+		if t.File != "" && bytes.HasPrefix(head[:n], []byte(t.File)) {
+			return t, nil
+		}
 	}
-	return m, err
+	return Trainer{}, fault.Invalidf("model_file", "%s: not a usable model file: it begins as none does", path)
 }

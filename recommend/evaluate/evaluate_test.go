@@ -84,12 +84,12 @@ func TestSerenadeToy(t *testing.T) {
 
 // The little shop: after a comes b (often) or c, nothing is known of z.
 const (
-	shop  = "a b\na b\na b\na c\nb c\n"
-	trial = "a b c\nz b\na a\na z\nc\n"
+	shop     = "a b\na b\na b\na c\nb c\n"
+	visitors = "a b c\nz b\na a\na z\nc\n"
 )
 
 func shopOptions(t *testing.T) Options {
-	return Options{TrainFile: put(t, "train_sessions.txt", shop), TestFile: put(t, "test_sessions.txt", trial)}
+	return Options{TrainFile: put(t, "train_sessions.txt", shop), TestFile: put(t, "test_sessions.txt", visitors)}
 }
 
 // TestRatesAgainstTheDefinition computes every rate by hand from the lists.
@@ -125,7 +125,7 @@ func byDefinition(t *testing.T, o Options) Report {
 		most = max(most, items.Count(i))
 	}
 	var r Report
-	for line := range strings.Lines(trial) {
+	for line := range strings.Lines(visitors) {
 		ids := strings.Fields(line)
 		for n := 1; n < len(ids); n++ {
 			if o.LastOnly && n < len(ids)-1 {
@@ -161,7 +161,7 @@ func trained(t *testing.T, o Options) Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	model, _, err := o.model(t.Context(), tr, params)
+	model, _, err := o.model(t.Context(), tr, params, &Report{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +345,8 @@ func TestPrefixesAreTheStepsOfServing(t *testing.T) {
 	var entries []session.Entry
 	ids := strings.Fields(line)
 	n := 0
-	err = r.each(t.Context(), "score", func(steps []uint32, target uint32) {
+	err = r.each(t.Context(), "score", func(p *prediction) {
+		steps, target := p.steps, p.target
 		entries = append(entries, session.Entry{Time: int64(n), ItemID: ids[n], Kind: event.View})
 		n++
 		want := session.Steps(nil, entries)

@@ -44,6 +44,7 @@ type Items interface {
 type Train struct {
 	Sessions *dataset.Sessions
 	Params   Params
+	Exclude  Exclude // the policy that the model will be measured under
 	Now      time.Time
 	Progress func(stage string, done, total int64)
 }
@@ -54,8 +55,10 @@ type Trainer struct {
 	Summary string // one line for --help
 	Params  []Param
 	Train   func(ctx context.Context, t *Train) (Model, error)
-	// Open makes the model from a model file; nil when this kind has no file.
-	Open func(m *rows.Model) Model
+	// Open makes the model from a model file, to be measured under a policy; nil
+	// when this kind has no file. File is how its files begin.
+	Open func(path string, exclude Exclude) (Model, error)
+	File string
 }
 
 // Param describes one parameter of a model.
@@ -63,7 +66,8 @@ type Param struct {
 	Name    string
 	Summary string
 	Default float64
-	Whole   bool // an integer
+	Whole   bool      // an integer
+	Tune    []float64 // the values that a search tries, ascending; nil: it is left alone
 }
 
 // Params are a model's parameters by name; all of them, once resolved.
@@ -71,7 +75,7 @@ type Params map[string]float64
 
 // Trainers are the models there are, in the order in which they are listed.
 func Trainers() []Trainer {
-	return []Trainer{rowsTrainer(), popTrainer()}
+	return append([]Trainer{rowsTrainer(), bestTrainer(), popTrainer(), srTrainer(), arTrainer()}, neighbourTrainers()...)
 }
 
 // trainer finds a model by name.

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
-	"github.com/nextbest/nextbest/internal/dataset"
+	"github.com/nextbest/nextbest/recommend/corpus"
 	"github.com/nextbest/nextbest/recommend/rows"
 )
 
@@ -20,8 +21,12 @@ func popTrainer() Trainer {
 	return Trainer{
 		Name:    "pop",
 		Summary: "the items with the most clicks, for everybody",
-		Train: func(_ context.Context, t *Train) (Model, error) {
-			return newPop(newVocabulary(t.Sessions)), nil
+		Train: func(ctx context.Context, t *Train) (Model, error) {
+			c, err := t.corpus(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return newPop(newVocabulary(c)), c.Close()
 		},
 	}
 }
@@ -52,28 +57,28 @@ func (p *popModel) Recommend(_ []uint32, k int, skip func(uint32) bool, dst []ro
 	return dst
 }
 
+// corpus is the training sessions as most models want them. The caller closes
+// it.
+func (t *Train) corpus(ctx context.Context) (*corpus.Corpus, error) {
+	b := corpus.NewBuilder(corpus.Options{})
+	for items, end := range t.Sessions.All() {
+		b.Add(items, end)
+	}
+	return b.Build(ctx)
+}
+
 // vocabulary is the items of training sessions, numbered by their ids' order.
+// It outlives the corpus.
 type vocabulary struct {
 	ids    []string
 	counts []float64
 }
 
-func newVocabulary(s *dataset.Sessions) *vocabulary {
-	clicks := make([]float64, s.Items())
-	for n := range s.Len() {
-		for _, i := range s.Session(n) {
-			clicks[i]++
-		}
-	}
-	order := make([]uint32, s.Items())
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(x, y uint32) int { return cmp.Compare(s.ID(x), s.ID(y)) })
-	v := &vocabulary{}
-	for _, i := range order {
-		v.ids = append(v.ids, s.ID(i))
-		v.counts = append(v.counts, clicks[i])
+func newVocabulary(c *corpus.Corpus) *vocabulary {
+	v := &vocabulary{ids: make([]string, c.Len()), counts: make([]float64, c.Len())}
+	for i := range v.ids {
+		v.ids[i] = strings.Clone(c.ID(uint32(i)))
+		v.counts[i] = float64(c.Count(uint32(i)))
 	}
 	return v
 }

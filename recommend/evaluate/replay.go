@@ -2,10 +2,6 @@ package evaluate
 
 import (
 	"context"
-	"math"
-	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/nextbest/nextbest/internal/dataset"
 	"github.com/nextbest/nextbest/recommend/rows"
@@ -18,6 +14,7 @@ type replay struct {
 	model   Model
 	n       int // predictions
 	items   []uint32
+	names   []uint32 // the same items in the numbers of the test file: those that training lacks are told apart
 	offsets []int
 	seen    []uint32 // the running prefix's items, for the policy
 	skip    func(item uint32) bool
@@ -37,6 +34,7 @@ func newReplay(o *Options, model Model, test *dataset.Sessions) *replay {
 		session := test.Session(n)
 		for i := len(session) - 1; i >= 0; i-- {
 			r.items = append(r.items, number[session[i]])
+			r.names = append(r.names, session[i])
 		}
 		r.offsets = append(r.offsets, len(r.items))
 		if len(session) > 1 {
@@ -60,29 +58,54 @@ func (o *Options) targets(length int) int {
 	return length - 1
 }
 
-func (r *replay) skipSeen(item uint32) bool {
-	for _, s := range r.seen {
-		if s == item {
+func (r *replay) skipSeen(item uint32) bool { return holds(r.seen, item) }
+
+func holds(list []uint32, item uint32) bool {
+	for _, x := range list {
+		if x == item {
 			return true
 		}
 	}
 	return false
 }
 
-// each calls fn with every prefix, newest item first, and the item that came
-// next.
-func (r *replay) each(ctx context.Context, stage string, fn func(steps []uint32, target uint32)) error {
+// masks reports whether the policy keeps the target out of every list: names
+// are the items of the session so far, newest first.
+func (e Exclude) masks(names []uint32, target uint32) bool {
+	switch e {
+	case ExcludeCurrent:
+		return len(names) > 0 && names[0] == target
+	case ExcludeSeen:
+		return holds(names, target)
+	}
+	return false
+}
+
+// prediction is one prefix of a test session and the item that came next.
+type prediction struct {
+	session int      // number of the session
+	steps   []uint32 // of the prefix, newest first
+	target  uint32
+	masked  bool // the policy keeps the target out
+}
+
+// each calls fn with every prediction, session by session.
+func (r *replay) each(ctx context.Context, stage string, fn func(p *prediction)) error {
 	done := 0
+	var p prediction
 	for n := range len(r.offsets) - 1 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		session := r.items[r.offsets[n]:r.offsets[n+1]]
-		if len(session) < 2 {
+		from, to := r.offsets[n], r.offsets[n+1]
+		items, names := r.items[from:to], r.names[from:to]
+		if len(items) < 2 {
 			continue
 		}
-		for left := r.o.targets(len(session)); left > 0; left-- {
-			fn(session[left:], session[left-1])
+		for left := r.o.targets(len(items)); left > 0; left-- {
+			p = prediction{session: n, steps: items[left:], target: items[left-1]}
+			p.masked = r.o.Exclude.masks(names[left:], names[left-1])
+			fn(&p)
 			done++
 		}
 		r.o.Progress(stage, int64(done), int64(r.n))
@@ -96,71 +119,67 @@ func (r *replay) recommend(steps []uint32) []rows.Scored {
 	return r.list
 }
 
-// score fills in how good the lists are.
-func (r *replay) score(ctx context.Context, report *Report) error {
-	items := r.model.Items()
-	most := 0.
-	for i := range uint32(items.Len()) {
-		most = max(most, items.Count(i))
-	}
-	shown := make([]bool, items.Len())
-	err := r.each(ctx, "score", func(steps []uint32, target uint32) {
-		list := r.recommend(steps)
-		popularity := 0.
-		for n, c := range list {
-			shown[c.Item] = true
-			popularity += items.Count(c.Item) / most
-			if c.Item == target {
-				report.HR++
-				report.MRR += 1 / float64(n+1)
-				report.NDCG += 1 / math.Log2(float64(n+2))
-			}
-		}
-		report.Popularity += popularity / float64(max(1, len(list)))
-	})
-	if err != nil {
-		return err
-	}
-	for _, was := range shown {
-		if was {
-			report.Coverage++
+// slotOf is the 1-based slot of an item in a list, 0 when it is absent.
+func slotOf(list []rows.Scored, item uint32) int {
+	for n := range list {
+		if list[n].Item == item {
+			return n + 1
 		}
 	}
-	n := float64(r.n)
-	report.N = r.n
-	report.HR /= n
-	report.MRR /= n
-	report.NDCG /= n
-	report.Popularity /= n
-	report.Precision = report.HR / float64(r.o.Top)
-	report.Recall = report.HR
-	report.Coverage /= float64(items.Len())
-	return nil
+	return 0
 }
 
-// slowest is the longest time that is told apart: a prediction above it
-// counts as this long.
-const slowest = int64(time.Minute)
+// slots are the slots of the targets, 0 for a miss, and how many predictions
+// each session has.
+type slots struct {
+	slot     []int32
+	sessions []int32
+}
+
+func (s *slots) add(session, slot int) {
+	s.slot = append(s.slot, int32(slot))
+	for len(s.sessions) <= session {
+		s.sessions = append(s.sessions, 0)
+	}
+	s.sessions[session]++
+}
+
+// score fills in how good the lists are, and returns where the targets were.
+func (r *replay) score(ctx context.Context, report *Report) (*slots, error) {
+	m, found := newMeasure(r.model.Items()), &slots{}
+	err := r.each(ctx, "score", func(p *prediction) {
+		list := r.recommend(p.steps)
+		slot := slotOf(list, p.target)
+		m.add(list, slot, p.masked)
+		found.add(p.session, slot)
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.fill(r.o, report)
+	return found, nil
+}
+
+// find is score without the lists' other figures.
+func (r *replay) find(ctx context.Context, stage string) (*slots, Rates, error) {
+	found, rates := &slots{}, Rates{}
+	err := r.each(ctx, stage, func(p *prediction) {
+		slot := slotOf(r.recommend(p.steps), p.target)
+		found.add(p.session, slot)
+		rates.add(slot)
+	})
+	return found, rates.means(), err
+}
 
 // time fills in how fast the lists are made: everything a second time, on one
 // goroutine, scoring and top alone.
 func (r *replay) time(ctx context.Context, report *Report) error {
-	took := hdrhistogram.New(1, slowest, 3)
-	now, total := r.o.Now, time.Duration(0)
-	err := r.each(ctx, "time", func(steps []uint32, _ uint32) {
-		begin := now()
-		r.recommend(steps)
-		d := now().Sub(begin)
-		total += d
-		took.RecordValue(min(max(1, int64(d)), slowest)) // within the range: cannot fail
+	w := newWatch(r.o.Now)
+	err := r.each(ctx, "time", func(p *prediction) {
+		begin := w.now()
+		r.recommend(p.steps)
+		w.took(begin)
 	})
-	if err != nil {
-		return err
-	}
-	micros := func(q float64) float64 { return float64(took.ValueAtQuantile(q)) / 1000 }
-	report.P50, report.P90, report.P99, report.P999 = micros(50), micros(90), micros(99), micros(99.9)
-	if total > 0 {
-		report.PerSecond = float64(r.n) / total.Seconds()
-	}
-	return nil
+	w.fill(report)
+	return err
 }

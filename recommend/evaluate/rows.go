@@ -19,17 +19,26 @@ func rowsTrainer() Trainer {
 		Name:    "rows",
 		Summary: "decayed session vector times sparse item-item rows",
 		Params: []Param{
-			{Name: "a", Summary: "share of \"in one session\" against \"followed by\", 0..1", Default: d.A},
-			{Name: "lambda", Summary: "shrinks the rows of rare items", Default: d.Lambda},
-			{Name: "tw", Summary: "positions over which \"followed by\" fades", Default: d.TW},
-			{Name: "sw_days", Summary: "days over which a session fades in training", Default: d.SWDays},
-			{Name: "delta", Summary: "steps over which older items fade in scoring", Default: d.Delta},
+			{Name: "a", Summary: "share of \"in one session\" against \"followed by\", 0..1", Default: d.A, Tune: []float64{.2, .4, .6, .8, 1}},
+			{Name: "lambda", Summary: "shrinks the rows of rare items", Default: d.Lambda, Tune: []float64{1, 3, 10, 30, 100}},
+			{Name: "tw", Summary: "positions over which \"followed by\" fades", Default: d.TW, Tune: []float64{.5, 1, 2, 4}},
+			{Name: "sw_days", Summary: "days over which a session fades in training", Default: d.SWDays, Tune: []float64{2, 4, 8, 16, 32, 64, 128, 256, 512}},
+			{Name: "delta", Summary: "steps over which older items fade in scoring", Default: d.Delta, Tune: []float64{.5, 1, 2, 4}},
 			{Name: "top", Summary: "entries kept per row", Default: float64(d.Top), Whole: true},
 			{Name: "last", Summary: "newest items that score", Default: float64(d.Last), Whole: true},
 		},
 		Train: trainRows,
-		Open:  func(m *rows.Model) Model { return &rowsModel{m: m, s: rows.NewScratch()} },
+		Open:  openRows,
+		File:  "NBROWS",
 	}
+}
+
+func openRows(path string, _ Exclude) (Model, error) {
+	m, err := rows.Open(path) // mapped for as long as the program runs
+	if err != nil {
+		return nil, err
+	}
+	return &rowsModel{m: m, s: rows.NewScratch()}, nil
 }
 
 func trainRows(ctx context.Context, t *Train) (Model, error) {

@@ -15,6 +15,10 @@ type Active struct {
 	by    [MaxSlot + 1]*Ready
 	spare []Placed
 	taken []bool
+
+	own     Ready // the placement's diversify
+	ownRule Rule
+	values  values
 }
 
 func (a *Active) reset() {
@@ -107,7 +111,7 @@ type Placed struct {
 	From    int // place in the ranking, 1-based
 	Sources Sources
 	Stage   Stage  // what put it where it is
-	Rule    *Ready // the rule that did, nil for the ranking
+	Rule    *Ready // the rule that did, nil for the ranking and for the placement's own variety
 }
 
 // Sources says where a candidate came from.
@@ -152,37 +156,10 @@ const (
 // it later, the beginning is the same.
 func (a *Active) Arrange(snap *catalog.Snapshot, list []Placed) {
 	for _, r := range a.spreads {
-		a.spread(r, list)
+		a.spread(r, list, MaxSlot)
 	}
 	if len(a.slots)+len(a.pins) > 0 {
 		a.place(snap, list)
-	}
-}
-
-// spread takes, slot by slot, the best item left that keeps the rule; where
-// none does, the best one left.
-func (a *Active) spread(r *Ready, list []Placed) {
-	a.spare = append(a.spare[:0], list...)
-	a.clear(len(list))
-	head := 0
-	for n := range list {
-		for head < len(list) && a.taken[head] {
-			head++
-		}
-		best := head
-		if n < MaxSlot {
-			for i := head; i < len(list); i++ {
-				if !a.taken[i] && r.room(list[:n], a.spare[i].Variant) {
-					best = i
-					break
-				}
-			}
-		}
-		a.taken[best] = true
-		list[n] = a.spare[best]
-		if best > head {
-			list[n].Stage, list[n].Rule = Diversified, r
-		}
 	}
 }
 
@@ -191,25 +168,6 @@ func (a *Active) clear(n int) {
 	for range n {
 		a.taken = append(a.taken, false)
 	}
-}
-
-// room reports whether one more item of v's value may follow. Items without
-// the attribute always may.
-func (r *Ready) room(before []Placed, v uint32) bool {
-	value := r.by.First(v)
-	if value == catalog.None {
-		return true
-	}
-	if w := r.rule.Action.Window; w > 0 && len(before) >= w {
-		before = before[len(before)-w+1:]
-	}
-	count := 0
-	for n := range before {
-		if r.by.First(before[n].Variant) == value {
-			count++
-		}
-	}
-	return count < r.rule.Action.Max
 }
 
 // place builds the list slot by slot: a pin first, then what a slot rule asks

@@ -203,8 +203,13 @@ func (r *Ready) about(snap *catalog.Snapshot, v uint32) bool {
 	return false
 }
 
-// ID is the id of the rule.
-func (r *Ready) ID() string { return r.rule.ID }
+// ID is the id of the rule; "" for none and for a placement's own diversify.
+func (r *Ready) ID() string {
+	if r == nil {
+		return ""
+	}
+	return r.rule.ID
+}
 
 // Boosts reports whether the rule raises what it is about.
 func (r *Ready) Boosts() bool { return r.kind == boost }

@@ -26,15 +26,14 @@ func newRowWorker(t *training) *rowWorker {
 	return w
 }
 
-// chunk computes the rows of the items from the from-th by popularity on.
-func (w *rowWorker) chunk(from int) chunk {
+// chunk appends the rows of the items from the from-th by popularity on.
+func (w *rowWorker) chunk(from int, words []uint32) []uint32 {
 	m := w.t.model
-	var out chunk
 	for _, i := range m.popular[from:min(from+chunkRows, len(m.popular))] {
 		m.mass[i] = w.sum(i)
-		out.words = w.keep(m.mass[i]+w.t.params.Lambda, out.words)
+		words = w.keep(m.mass[i]+w.t.params.Lambda, words)
 	}
-	return out
+	return words
 }
 
 // sum fills the sums with C_i· and returns G_ii.

@@ -34,11 +34,10 @@ func Train(ctx context.Context, c *corpus.Corpus, p Params, opts *BuildOptions) 
 	}
 	m.setItems(c)
 	t := &training{c: c, params: p, opts: opts, weights: sessionWeights(c, p.SWDays), model: m}
-	chunks, err := t.run(ctx)
-	if err != nil {
+	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	if err := m.join(chunks); err != nil {
+	if err := m.place(); err != nil {
 		return nil, err
 	}
 	m.checksum = m.writer().Checksum()
@@ -88,64 +87,87 @@ type training struct {
 	params  Params
 	opts    *BuildOptions
 	weights []float32 // w_s per session
-	model   *Model    // order, and mass, which workers fill
-	mu      sync.Mutex
-	next    int // chunk to take
-	done    int // chunks finished
+	model   *Model    // the order of the items; mass, which workers fill; words
+
+	mu     sync.Mutex // guards what follows and model.words
+	next   int        // chunk to take
+	joined int        // chunks in model.words
+	ready  map[int][]uint32
+	spare  [][]uint32
 }
 
-// chunk is the finished rows of some items that follow each other in
-// popularity, one after the other as the model holds them.
-type chunk struct{ words []uint32 }
-
 // run computes all rows, chunk by chunk, the most popular items first: theirs
-// take longest. The result is the same for any number of workers.
-func (t *training) run(ctx context.Context) ([]chunk, error) {
-	chunks := make([]chunk, (t.c.Len()+chunkRows-1)/chunkRows)
-	take := func() int {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if ctx.Err() != nil {
-			return len(chunks)
-		}
-		t.next++
-		return t.next - 1
-	}
-	finish := func(n int, ready chunk) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		chunks[n] = ready
-		t.done++
-		if t.opts.Progress != nil {
-			t.opts.Progress(min(t.done*chunkRows, t.c.Len()), t.c.Len())
-		}
-	}
+// take longest. A chunk is the rows of some items that follow each other in
+// popularity. The result is the same for any number of workers.
+func (t *training) run(ctx context.Context) error {
+	chunks := (t.c.Len() + chunkRows - 1) / chunkRows
+	t.ready = map[int][]uint32{}
+	t.model.words = make([]uint32, 0, t.mostWords())
 	var wg sync.WaitGroup
 	for range max(1, t.opts.Workers) {
 		wg.Go(func() {
 			w := newRowWorker(t)
-			for n := take(); n < len(chunks); n = take() {
-				finish(n, w.chunk(n*chunkRows))
+			for n, words := t.take(ctx, chunks); n < chunks; n, words = t.take(ctx, chunks) {
+				t.finish(n, w.chunk(n*chunkRows, words))
 			}
 		})
 	}
 	wg.Wait()
-	return chunks, ctx.Err()
+	return ctx.Err()
 }
 
-// join puts the chunks' rows one after the other.
-func (m *Model) join(chunks []chunk) error {
-	total := 0
-	for _, c := range chunks {
-		total += len(c.words)
+// take is the next chunk and memory for it; the number of chunks when there is
+// none left.
+func (t *training) take(ctx context.Context, chunks int) (int, []uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ctx.Err() != nil || t.next == chunks {
+		return chunks, nil
 	}
-	if total > math.MaxUint32 {
+	var words []uint32
+	if last := len(t.spare) - 1; last >= 0 {
+		words, t.spare = t.spare[last], t.spare[:last]
+	}
+	t.next++
+	return t.next - 1, words
+}
+
+// finish joins a chunk to those before it, as soon as they are there.
+func (t *training) finish(n int, words []uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ready[n] = words
+	for words, ok := t.ready[t.joined]; ok; words, ok = t.ready[t.joined] {
+		t.model.words = append(t.model.words, words...)
+		t.spare = append(t.spare, words[:0])
+		delete(t.ready, t.joined)
+		t.joined++
+	}
+	if t.opts.Progress != nil {
+		t.opts.Progress(min(t.joined*chunkRows, t.c.Len()), t.c.Len())
+	}
+}
+
+// mostWords is what the rows take at most. Memory that is asked for at once and
+// never written to costs nothing; a list that grows would cost twice its size.
+func (t *training) mostWords() int {
+	words := 0
+	for i := range uint32(t.c.Len()) {
+		met := 0
+		for _, s := range t.c.Posts(i) {
+			if met += len(t.c.Distinct(int(s))); met >= t.params.Top {
+				break
+			}
+		}
+		words += rowWords(min(met, t.params.Top))
+	}
+	return words
+}
+
+// place notes where the rows are, which follow each other by popularity.
+func (m *Model) place() error {
+	if len(m.words) > math.MaxUint32 {
 		return fault.Invalidf("too_many_entries", "the rows take more than 16 GiB; lower top")
-	}
-	m.words = make([]uint32, 0, total)
-	for n, c := range chunks {
-		m.words = append(m.words, c.words...)
-		chunks[n] = chunk{} // joined: let its memory go
 	}
 	at := uint32(0)
 	for _, i := range m.popular {
