@@ -15,6 +15,8 @@ import (
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/internal/telemetry"
 	"github.com/nextbest/nextbest/recommend"
+	"github.com/nextbest/nextbest/recommend/best"
+	"github.com/nextbest/nextbest/recommend/learn"
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/vector"
 	"github.com/nextbest/nextbest/session"
@@ -38,6 +40,8 @@ type appConfig struct {
 	trustUser      bool
 	identitySecret []byte
 	placements     map[string]recommend.Placement // with values of their own
+	train          best.Params                    // of every site; the usual ones unless set
+	trainEvery     time.Duration                  // 0: sites do not train by themselves
 	demo           bool
 	extra          func(*app) ([]httpapi.Route, error) // further routes, made when the sites are open
 }
@@ -53,6 +57,8 @@ type app struct {
 	sessions  *session.Sessions
 	collector *ingest.Collector
 	sites     siteSet
+	turns     *site.Turns
+	judged    func(*learn.GateReport)
 	server    *httpapi.Server // set by serve
 	salt      []byte
 }
@@ -66,7 +72,7 @@ func newApp(ctx context.Context, cfg appConfig, s streams) (*app, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start telemetry: %w", err)
 	}
-	a := &app{cfg: cfg, streams: s, telemetry: t}
+	a := &app{cfg: cfg, streams: s, telemetry: t, turns: site.NewTurns()}
 	if err := a.open(ctx); err != nil {
 		return nil, a.abandon(err)
 	}
@@ -127,8 +133,12 @@ func openStore(f storeFlags) (store.Store, error) {
 func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
 	s, err := site.Open(ctx, site.Config{
 		Name: name, Store: a.store, Sessions: a.sessions, Collector: a.collector,
-		Observer: a.stages, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger,
-		Settings: site.Settings{DefaultConsent: a.cfg.consent, TrustUser: a.cfg.trustUser, IdentitySecret: a.cfg.identitySecret, Placements: a.cfg.placements},
+		Observer: a.stages, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger, Meter: a.telemetry.Meter,
+		Dir: a.modelFolder(), Turns: a.turns, Judged: a.judged,
+		Settings: site.Settings{
+			DefaultConsent: a.cfg.consent, TrustUser: a.cfg.trustUser, IdentitySecret: a.cfg.identitySecret, Placements: a.cfg.placements,
+			Train: a.cfg.train, TrainEvery: a.cfg.trainEvery,
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -143,6 +153,15 @@ func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
 		}
 	}
 	return s, nil
+}
+
+// modelFolder is where active models are mapped from; "" with a store that
+// keeps nothing.
+func (a *app) modelFolder() string {
+	if a.cfg.store.Data == "" {
+		return ""
+	}
+	return modelFolder(a.cfg.store.Data)
 }
 
 // observe makes the instruments that show what answers cost and lack.
@@ -160,6 +179,9 @@ func (a *app) observe() error {
 	}
 	if _, err = a.stages.ObserveSessions(a.sessions.Len); err != nil {
 		return fmt.Errorf("observe the sessions: %w", err)
+	}
+	if a.judged, err = countVerdicts(a.telemetry.Meter); err != nil {
+		return fmt.Errorf("make the counter of verdicts: %w", err)
 	}
 	return nil
 }

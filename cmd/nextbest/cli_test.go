@@ -64,7 +64,10 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"keys", "revoke", "key_none", "--data", stopped}, 1, "keys list"},
 		{[]string{"keys", "list", "--server", "ftp://x", "--key", "sk_x"}, 2, "ftp://x"},
 		{[]string{"train"}, 2, "--events"},
-		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--param", "depth=3"}, 2, "sw_days"},
+		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--param", "depth=3"}, 2, "--param depth is none of best, which has a, lambda"},
+		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--param", "dim=7", "--param", "a=2"}, 2, "- --param dim must be a multiple of 8"},
+		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--model", "rows", "--param", "dim=8"}, 2, "--param dim is none of rows"},
+		{[]string{"train", "--events", sessions, "--out", filepath.Join(t.TempDir(), "m"), "--model", "oracle"}, 2, "best, rows"},
 		{[]string{"train", "--events", "missing_sessions.txt", "--out", "m"}, 1, "missing_sessions.txt"},
 		{[]string{"train", "--data", stopped}, 1, "no session"},
 		{[]string{"evaluate", "--train", sessions, "--test", sessions, "--model", "oracle"}, 2, "rows"},
@@ -174,22 +177,30 @@ func exportsAll(t *testing.T, dir string) {
 	}
 }
 
-// A model that was trained into a file measures the same as one trained on the spot.
+// A model that was trained into a file measures the same as one trained on the
+// spot; the file says which model it is.
 func TestTrainToFile(t *testing.T) {
 	sessions := write(t, "x_sessions.txt", testSessions)
-	model := filepath.Join(t.TempDir(), "model")
-	if code, _, errOut := command(t, "train", "--events", sessions, "--out", model); code != 0 {
-		t.Fatal(errOut)
-	}
-	var got [2]struct{ N, HR, MRR float64 }
-	for i, from := range [][]string{{"--train", sessions}, {"--model-file", model}} {
-		code, out, errOut := command(t, append([]string{"evaluate", "--test", sessions, "--json"}, from...)...)
-		if err := json.Unmarshal([]byte(out), &got[i]); code != 0 || err != nil {
-			t.Fatalf("exit %d, %v: %s%s", code, err, out, errOut)
+	for _, model := range []string{"best", "rows"} {
+		file := filepath.Join(t.TempDir(), "model")
+		code, out, errOut := command(t, "train", "--events", sessions, "--out", file, "--model", model, "--json")
+		var made trained
+		if err := json.Unmarshal([]byte(out), &made); code != 0 || err != nil || made.Model != model || made.Items != 4 || made.Active || made.Gate != nil {
+			t.Fatalf("train: exit %d, %+v, %v\n%s%s", code, made, err, out, errOut)
 		}
-	}
-	if got[0] != got[1] || got[0].N != 10 {
-		t.Errorf("trained on the spot %+v, from the file %+v; want the same on 10 predictions", got[0], got[1])
+		var got [2]struct {
+			Model      string
+			N, HR, MRR float64
+		}
+		for i, from := range [][]string{{"--train", sessions, "--model", model}, {"--model-file", file}} {
+			code, out, errOut := command(t, append([]string{"evaluate", "--test", sessions, "--json"}, from...)...)
+			if err := json.Unmarshal([]byte(out), &got[i]); code != 0 || err != nil {
+				t.Fatalf("exit %d, %v: %s%s", code, err, out, errOut)
+			}
+		}
+		if got[0] != got[1] || got[0].N != 10 || got[0].Model != model {
+			t.Errorf("trained on the spot %+v, from the file %+v; want the same on 10 predictions of %s", got[0], got[1], model)
+		}
 	}
 }
 

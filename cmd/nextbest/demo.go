@@ -13,6 +13,7 @@ import (
 	"github.com/nextbest/nextbest/internal/httpapi"
 	"github.com/nextbest/nextbest/internal/keys"
 	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/session/event"
 )
 
@@ -58,7 +59,7 @@ func (c *demoCmd) Run(ctx context.Context, parsed *kong.Context, s streams) erro
 	app, err := newApp(ctx, appConfig{
 		log: c.logFlags, idle: 30 * time.Minute, maxSessions: 100_000,
 		store:   c.storeFlags(),
-		consent: event.ConsentFull, trustUser: true, demo: true,
+		consent: event.ConsentFull, trustUser: true, demo: true, train: demoTraining(),
 		extra: func(a *app) ([]httpapi.Route, error) { return demoRoutes(a, data) },
 	}, s)
 	if err != nil {
@@ -69,6 +70,15 @@ func (c *demoCmd) Run(ctx context.Context, parsed *kong.Context, s streams) erro
 	}
 	fmt.Fprintf(s.out, "Keys: %s (pages), %s (servers). Open http://%s and click an item.\n", demoPublishable, demoSecret, bound.public.Addr())
 	return app.serve(ctx, bound)
+}
+
+// demoTraining are parameters with which the demo starts in seconds: without an
+// embedding, which would take half a minute, and with a ranker that learns from
+// a few lists.
+func demoTraining() best.Params {
+	p := best.DefaultParams()
+	p.Dim, p.Lists, p.RankerEpochs = 0, 2000, 2
+	return p
 }
 
 func (c *demoCmd) check(p *problems) {
@@ -125,7 +135,7 @@ func fillDemo(ctx context.Context, shop *site.Site, data *demo.Data, s streams) 
 	if err := shop.ImportProfiles(ctx, movedProfiles(data, shift), newID(), true); err != nil {
 		return fmt.Errorf("load the customers: %w", err)
 	}
-	if _, err := shop.Train(ctx, nil, nil); err != nil {
+	if _, _, err := shop.Train(ctx, site.TrainOptions{}, nil); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	fmt.Fprintf(s.out, "Loaded a year of a gift shop: %d items, %d orders; ready in %s.\n",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestLoop walks the product's one promise through the real binary: a click
@@ -47,6 +48,7 @@ func TestLoop(t *testing.T) {
 			t.Errorf("a retried event: %s", again.Raw)
 		}
 	})
+	t.Run("a decision can be replayed", func(t *testing.T) { replays(t, p) })
 	t.Run("inline click", func(t *testing.T) { inlineClick(t, p) })
 
 	before := p.call(http.MethodGet, "/v1/visitors/ann", "sk_demo", "")
@@ -142,5 +144,42 @@ func inlineClick(t *testing.T, p *process) {
 		if strings.Contains(a.ids(), "22384") {
 			t.Errorf("the item on the page is recommended on its own page: %s", a.ids())
 		}
+	}
+}
+
+// replays computes a sampled answer's scores again, beside the running server.
+func replays(t *testing.T, p *process) {
+	var report struct {
+		Replayed, Differing int
+		Answers             []struct {
+			ID         string `json:"recommendation_id"`
+			Candidates []struct {
+				ItemID string `json:"item_id"`
+				Slot   int
+			}
+		}
+	}
+	for deadline := time.Now().Add(30 * time.Second); report.Replayed == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("no answer was kept")
+		}
+		var out, errs strings.Builder
+		if code := run(t.Context(), []string{"replay", "--server", p.url, "--key", "sk_demo", "--json"}, &out, &errs); code != exitDone {
+			t.Fatalf("replay ended with %d: %s %s", code, errs.String(), out.String())
+		}
+		if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := report.Answers[0]
+	if report.Differing != 0 || one.ID == "" || len(one.Candidates) == 0 || one.Candidates[0].Slot != 1 {
+		t.Errorf("replayed %+v", report)
+	}
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"replay", one.ID, "--server", p.url, "--key", "sk_demo"}, &out, &errs); code != exitDone || !strings.Contains(out.String(), "as logged") {
+		t.Errorf("replay of one ended with %d: %s %s", code, errs.String(), out.String())
+	}
+	if code := run(t.Context(), []string{"replay", "forged", "--server", p.url, "--key", "sk_demo"}, &out, &errs); code != exitUsage {
+		t.Errorf("replay of no id ended with %d", code)
 	}
 }

@@ -27,8 +27,9 @@ type cli struct {
 	Serve    serveCmd        `cmd:"" help:"Serve events and recommendations."`
 	Demo     demoCmd         `cmd:"" help:"The whole loop on real data with a page to click in."`
 	Import   importCmd       `cmd:"" help:"Load a catalog, events or profiles from files."`
-	Train    trainCmd        `cmd:"" help:"Train the item-item rows from a file or the kept log."`
+	Train    trainCmd        `cmd:"" help:"Train the model from a file or the kept log."`
 	Evaluate evaluateCmd     `cmd:"" help:"Measure a model on held-out sessions."`
+	Replay   replayCmd       `cmd:"" help:"Compute the scores of sampled answers again."`
 	Export   exportCmd       `cmd:"" help:"Write the kept log as NDJSON."`
 	Keys     keysCmd         `cmd:"" help:"Make, list and revoke keys."`
 	Version  versionCmd      `cmd:"" help:"Print the version."`

@@ -33,6 +33,8 @@ type serveCmd struct {
 	IdentitySecret string        `help:"Secret that signs user_token, at least 16 characters." placeholder:"SECRET"`
 	Rules          string        `help:"File with merchandising rules (JSON; docs/rules.md describes it)." placeholder:"FILE" type:"path"`
 	Blend          blendRules    `help:"How much the session weighs against the profile in a placement: PLACEMENT=A_MAX/KAPPA; may repeat. In a file: {\"blend\":{\"home\":{\"a_max\":0.75,\"kappa\":0.33}}}, as evaluate --write-config writes it." placeholder:"PLACEMENT=A/K"`
+	Variety        varietyRules  `help:"What keeps a placement's lists apart, JSON: PLACEMENT={\"rotate\":{}}; may repeat; docs/variety.md describes it. In a file: {\"variety\":{\"home\":{\"rotate\":{}}}}." placeholder:"PLACEMENT=JSON" mapsep:"none"`
+	TrainEvery     time.Duration `default:"0s" help:"How often a site trains on its kept log by itself, e.g. 24h; 0s: never. A model goes live only through the gate; see train --help."`
 	Vectors        string        `help:"File with item vectors: id, vector, space (csv, tsv, ndjson, parquet); they meet profiles of the same space." placeholder:"FILE" type:"path"`
 }
 
@@ -51,10 +53,14 @@ func (c *serveCmd) check(p *problems) {
 	c.checkReach(p)
 	p.oneOf("--default-consent", c.DefaultConsent, "none", "session", "full")
 	c.Blend.check(p)
+	c.Variety.check(p)
 	p.file("--rules", c.Rules)
 	p.file("--vectors", c.Vectors)
 	if c.SessionIdle < time.Minute || c.SessionIdle > 24*time.Hour {
 		p.addf("--session-idle %s is outside 1m to 24h", c.SessionIdle)
+	}
+	if c.TrainEvery != 0 && c.TrainEvery < leastTrainEvery {
+		p.addf("--train-every %s is below %s; 0s switches it off", c.TrainEvery, leastTrainEvery)
 	}
 	if c.MaxSessions < 1000 {
 		p.addf("--max-sessions %d is below 1000", c.MaxSessions)
@@ -66,6 +72,9 @@ func (c *serveCmd) check(p *problems) {
 		p.addf("--identity-secret is shorter than 16 characters")
 	}
 }
+
+// leastTrainEvery keeps a server from training all the time.
+const leastTrainEvery = time.Minute
 
 func (f storeFlags) check(p *problems) {
 	p.oneOf("--store", f.Store, "embedded", "memory")
@@ -140,7 +149,8 @@ func (c *serveCmd) appConfig() appConfig {
 		store: c.storeFlags, log: c.logFlags,
 		idle: c.SessionIdle, maxSessions: c.MaxSessions,
 		consent: consent, trustUser: c.TrustUserID, identitySecret: []byte(c.IdentitySecret),
-		placements: c.Blend.placements(),
+		placements: c.Variety.addTo(c.Blend.placements()),
+		trainEvery: c.TrainEvery,
 	}
 }
 

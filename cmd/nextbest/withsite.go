@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ import (
 
 // storeFolder is where a data directory holds its store.
 func storeFolder(data string) string { return filepath.Join(data, "store") }
+
+// modelFolder is where a data directory holds the files of active models.
+func modelFolder(data string) string { return filepath.Join(data, "models") }
 
 // storeExists reports whether a data directory holds a store.
 func storeExists(data string) bool {
@@ -57,6 +61,7 @@ func withSite(ctx context.Context, t targetFlags, fn func(*site.Site) error) err
 		st, err := site.Open(ctx, site.Config{
 			Name: t.Site, Store: db, Now: time.Now, NewID: newID, Logger: slog.New(slog.DiscardHandler),
 			Settings: site.Settings{DefaultConsent: event.ConsentSession},
+			Dir:      modelFolder(t.Data), Workers: runtime.GOMAXPROCS(0), // nobody is served meanwhile
 		})
 		if err != nil {
 			return err

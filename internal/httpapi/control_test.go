@@ -7,13 +7,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nextbest/nextbest/internal/keys"
 	"github.com/nextbest/nextbest/internal/site"
+	"github.com/nextbest/nextbest/recommend/learn"
 	"github.com/nextbest/nextbest/recommend/profile"
-	"github.com/nextbest/nextbest/recommend/rows"
 )
 
 // TestItemsAreJudgedOneByOne: what cannot be decoded is one item's verdict.
@@ -132,23 +133,33 @@ func TestVisitorView(t *testing.T) {
 func TestTrainTakesParameters(t *testing.T) {
 	f := newFakeSite()
 	r := run(t, newServer(t, f))
-	other := rows.DefaultParams()
-	other.A, other.Last = 0, 3
-	for body, want := range map[string]*rows.Params{
-		"": nil, " \n": nil, `{}`: nil, `{"params":null}`: nil, `{"params":{"a":0,"last":3,"top":null}}`: &other,
+	for body, want := range map[string]site.TrainOptions{
+		"": {}, " \n": {}, `{}`: {}, `{"params":null}`: {},
+		`{"params":{"a":0,"last":3,"top":null}}`:              {Params: map[string]float64{"a": 0, "last": 3}},
+		`{"model":"rows","force":true,"params":{"top":1000}}`: {Model: "rows", Force: true, Params: map[string]float64{"top": 1000}},
 	} {
-		f.params = &rows.Params{Top: -1}
+		f.trained = nil
 		if got := r.call("POST", "/v1/models:train", body, secretKey); got.status != 200 {
 			t.Errorf("%q answered %d %s", body, got.status, got.body)
 			continue
 		}
-		if diff := cmp.Diff(want, f.params); diff != "" {
+		if diff := cmp.Diff(&want, f.trained); diff != "" {
 			t.Errorf("%q: %s", body, diff)
 		}
 	}
-	f.params = nil
-	if got := r.call("POST", "/v1/models:train", `{"params":{"a":2}}`, secretKey); got.status != 422 || f.params != nil {
-		t.Errorf("a parameter out of range: %d %s", got.status, got.body)
+	f.trained = nil
+	for body, pointer := range map[string]string{
+		`{"params":{"a":2}}`:                         "/params/a",
+		`{"params":{"depth":2}}`:                     "/params/depth",
+		`{"params":{"top":2.5}}`:                     "/params/top",
+		`{"params":{"top":"x"}}`:                     "/params/top",
+		`{"model":"rows","params":{"candidates":9}}`: "/params/candidates",
+		`{"model":"oracle"}`:                         "/model",
+	} {
+		got := r.call("POST", "/v1/models:train", body, secretKey)
+		if got.status != 422 || f.trained != nil || !strings.Contains(got.body, `"pointer":"`+pointer+`"`) {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
 	}
 }
 
@@ -162,6 +173,52 @@ func TestUploadOfTheActiveModel(t *testing.T) {
 	f.active = "m2"
 	if got := r.call("PUT", "/v1/models", "model", secretKey); !strings.Contains(got.body, `"version":"m2","state":"active"`) {
 		t.Errorf("the model that answers: %s", got.body)
+	}
+}
+
+// refusal is a report that says no.
+func refusal() *learn.GateReport {
+	day := time.UnixMilli(1_790_000_000_000)
+	return &learn.GateReport{
+		Reason: learn.GateWorse, Text: "refused: HR .1 against .4", Against: "live", Candidate: &learn.GateFigures{HR: .1}, Live: &learn.GateFigures{HR: .4},
+		Popular: &learn.GateFigures{}, Difference: &learn.GateDifference{HR: -.3, HRError: .01}, Exclude: learn.ExcludeCurrent, Top: 20,
+		Predictions: 900, HeldOut: 900, Sessions: 300, From: day, Until: day.Add(time.Hour), TrainSessions: 2000,
+	}
+}
+
+// TestRefusedModels: what the gate says is told, and is not overruled by
+// accident.
+func TestRefusedModels(t *testing.T) {
+	f := newFakeSite()
+	f.gate = refusal()
+	r := run(t, newServer(t, f))
+	got := r.call("POST", "/v1/models:train", "", secretKey)
+	for _, want := range []string{
+		`"state":"kept"`, `"activate":false`, `"reason":"worse"`, `"text":"refused: HR .1 against .4"`, `"from":"2026-09-21T14:13:20.000Z"`,
+		`"trained_at":"2026-09-21T14:13:20.123Z"`, `"rankers":["current"]`,
+	} {
+		if got.status != 200 || !strings.Contains(got.body, want) {
+			t.Errorf("a refused training answers %d %s; want %s", got.status, got.body, want)
+		}
+	}
+	if list := r.call("GET", "/v1/models", "", secretKey); !strings.Contains(list.body, `"active":""`) || !strings.Contains(list.body, `"reason":"worse"`) {
+		t.Errorf("the list: %s", list.body)
+	}
+	got = r.call("POST", "/v1/models/m1:activate", "", secretKey)
+	if p := got.problem(t); got.status != 409 || p.Code != "model_refused" || f.active != "" {
+		t.Errorf("activated without force: %d %s", got.status, got.body)
+	}
+	if got := r.call("POST", "/v1/models/m1:activate?force=perhaps", "", secretKey); got.status != 422 || f.active != "" {
+		t.Errorf("force=perhaps: %d %s", got.status, got.body)
+	}
+	if got := r.call("POST", "/v1/models/m1:activate?force=true", "", secretKey); got.status != 200 || f.active != "m1" || !f.force {
+		t.Errorf("with force: %d %s", got.status, got.body)
+	}
+	for query, want := range map[string]bool{"": false, "?force=false": false, "?force=1": true, "?force=true": true} {
+		f.force = !want
+		if got := r.call("PUT", "/v1/models"+query, "model", secretKey); got.status != 201 || f.force != want {
+			t.Errorf("PUT %s: %d, force %v", query, got.status, f.force)
+		}
 	}
 }
 

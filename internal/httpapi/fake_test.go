@@ -14,9 +14,10 @@ import (
 	"github.com/nextbest/nextbest/internal/keys"
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/recommend"
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
+	"github.com/nextbest/nextbest/recommend/learn"
 	"github.com/nextbest/nextbest/recommend/profile"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 )
@@ -29,7 +30,7 @@ type fakeSite struct {
 	queries  []site.Query
 	items    map[string]catalog.Item
 	erased   map[string]bool
-	models   []site.Version
+	models   []site.ModelVersion
 	active   string
 	profiles map[string]int
 	events   []event.Record
@@ -37,9 +38,11 @@ type fakeSite struct {
 	panics   bool
 	list     []recommend.Item
 	record   bool
-	params   *rows.Params      // of the last training
-	visitor  *site.VisitorView // answered instead of the usual one
-	result   *ingest.Result    // answered instead of what was sent
+	trained  *site.TrainOptions // of the last training
+	force    bool               // of the last upload or activation
+	gate     *learn.GateReport  // what the gate says of new models; nil: nothing
+	visitor  *site.VisitorView  // answered instead of the usual one
+	result   *ingest.Result     // answered instead of what was sent
 }
 
 func newFakeSite() *fakeSite {
@@ -196,44 +199,55 @@ func (f *fakeSite) EraseVisitor(_ context.Context, id string) (site.Receipt, err
 	return site.Receipt{VisitorID: id, ErasedAt: stamp(0), ReceiptID: "r1"}, nil
 }
 
-func (f *fakeSite) Models(context.Context) ([]site.Version, string, error) {
+func (f *fakeSite) Models(context.Context) ([]site.ModelVersion, string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.models, f.active, nil
 }
 
-func (f *fakeSite) PutModel(_ context.Context, body []byte) (site.Version, error) {
+func (f *fakeSite) PutModel(_ context.Context, body []byte, force bool) (site.ModelVersion, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !strings.HasPrefix(string(body), "model") {
-		return site.Version{}, fault.Invalidf("invalid_model", "this is no model")
+		return site.ModelVersion{}, fault.Invalidf("invalid_model", "this is no model")
 	}
-	v := site.Version{ID: fmt.Sprintf("m%d", len(f.models)+1), Kind: "model", Bytes: int64(len(body))}
+	f.force = force
+	v := site.ModelVersion{
+		Version: site.Version{ID: fmt.Sprintf("m%d", len(f.models)+1), Kind: "model", Bytes: int64(len(body))},
+		Training: &site.Training{
+			Model: site.ModelBest, TrainedAt: time.UnixMilli(1_790_000_000_123), Rankers: []string{"current"}, Params: map[string]any{"a": .8},
+			Stages: []best.Stage{{Policy: "current", Lists: 7, Ranker: best.Quality{HR: .5, MRR: .25}, Kept: true}},
+		},
+		Gate: f.gate,
+	}
 	f.models = append(f.models, v)
 	return v, nil
 }
 
-func (f *fakeSite) ActivateModel(_ context.Context, id string) error {
+func (f *fakeSite) ActivateModel(_ context.Context, id string, force bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, v := range f.models {
-		if v.ID == id {
-			f.active = id
+	for i := range f.models {
+		if v := &f.models[i]; v.ID == id {
+			if v.Refused() && !force {
+				return fault.Conflictf("model_refused", "it was %s", v.Gate.Text)
+			}
+			f.active, f.force = id, force
 			return nil
 		}
 	}
 	return fault.NotFoundf("unknown_model", "there is no model %q", id)
 }
 
-func (f *fakeSite) Train(ctx context.Context, params *rows.Params, _ func(int)) (site.Version, error) {
+func (f *fakeSite) Train(ctx context.Context, o site.TrainOptions, _ site.Progress) (site.ModelVersion, bool, error) {
 	f.mu.Lock()
-	f.params = params
+	f.trained = &o
 	f.mu.Unlock()
-	v, err := f.PutModel(ctx, []byte("model"))
-	if err != nil {
-		return v, err
+	v, err := f.PutModel(ctx, []byte("model"), o.Force)
+	if err != nil || v.Refused() {
+		return v, false, err
 	}
-	return v, f.ActivateModel(ctx, v.ID)
+	return v, true, f.ActivateModel(ctx, v.ID, o.Force)
 }
 
 func (f *fakeSite) ImportProfiles(_ context.Context, ps []profile.Profile, version string, activate bool) error {

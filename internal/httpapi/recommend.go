@@ -198,6 +198,9 @@ func (c *call) encodeAnswer() {
 		Versions:  c.versionsHash,
 		Random:    c.s.lists.Add(1),
 	})
+	if c.answer.Keep != nil {
+		c.answer.Keep(string(id))
+	}
 	c.out = appendAnswer(c.out[:0], &c.answer, id, c.query.Placement, c.query.Fields)
 }
 

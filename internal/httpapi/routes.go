@@ -66,6 +66,8 @@ func (s *Server) routes() []*route {
 		{method: fiber.MethodPut, path: "/v1/models", scope: keys.Secret, lane: laneControl, limit: limitModel, wait: transfer, handle: guarded(putModel)},
 		{method: fiber.MethodPost, path: `/v1/models\:train`, name: "/v1/models:train", scope: keys.Secret, lane: laneControl, limit: limitSmall, wait: transfer, handle: guarded(trainModel)},
 		{method: fiber.MethodPost, path: "/v1/models/:ref", name: "/v1/models/{id}:activate", scope: keys.Secret, lane: laneControl, limit: limitSmall, wait: transfer, handle: guarded(activateModel)},
+		{method: fiber.MethodGet, path: "/v1/decisions", scope: keys.Secret, lane: laneControl, handle: guarded(listDecisions)},
+		{method: fiber.MethodGet, path: "/v1/decisions/:id", name: "/v1/decisions/{id}", scope: keys.Secret, lane: laneControl, handle: guarded(getDecision)},
 		{method: fiber.MethodPost, path: "/v1/imports/:kind", name: "/v1/imports/{kind}", scope: keys.Secret, lane: laneControl, limit: limitImport, wait: transfer, handle: guarded(importRows)},
 		{method: fiber.MethodGet, path: "/openapi.json", lane: laneControl, handle: openAPI},
 	}

@@ -24,8 +24,8 @@ import (
 	"github.com/nextbest/nextbest/internal/keys"
 	"github.com/nextbest/nextbest/internal/site"
 	"github.com/nextbest/nextbest/recommend/catalog"
+	"github.com/nextbest/nextbest/recommend/drift"
 	"github.com/nextbest/nextbest/recommend/profile"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/session/event"
 	"github.com/nextbest/nextbest/session/ingest"
 )
@@ -48,12 +48,21 @@ type Site interface {
 	Visitor(ctx context.Context, id string) (site.VisitorView, error)
 	EraseVisitor(ctx context.Context, id string) (site.Receipt, error)
 
-	Models(ctx context.Context) (all []site.Version, active string, err error)
-	PutModel(ctx context.Context, body []byte) (site.Version, error)
-	ActivateModel(ctx context.Context, id string) error
-	// Train makes a model of the kept log and activates it; params nil stands
-	// for the site's own.
-	Train(ctx context.Context, params *rows.Params, progress func(records int)) (site.Version, error)
+	Models(ctx context.Context) (all []site.ModelVersion, active string, err error)
+	// PutModel keeps a model with the gate's report on it; force overrules that.
+	PutModel(ctx context.Context, body []byte, force bool) (site.ModelVersion, error)
+	ActivateModel(ctx context.Context, id string, force bool) error
+	// Train makes a model of the kept log and activates it when the gate says so.
+	Train(ctx context.Context, o site.TrainOptions, progress site.Progress) (v site.ModelVersion, active bool, err error)
+
+	// Drift is how far the inputs of the model have moved since training.
+	Drift() []drift.Figure
+	// Decision is the sampled answer of an id made at that time, epoch ms.
+	Decision(ctx context.Context, at int64, id string) (site.KeptDecision, error)
+	// Decisions are at most limit of those made before a time, newest first.
+	Decisions(ctx context.Context, before time.Time, limit int) ([]site.KeptDecision, error)
+	// Replay computes a decision's scores again.
+	Replay(ctx context.Context, d site.KeptDecision) (site.Replayed, error)
 
 	ImportProfiles(ctx context.Context, profiles []profile.Profile, version string, activate bool) error
 	ImportEvents(ctx context.Context, recs []event.Record) (stored int, err error)

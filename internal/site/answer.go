@@ -45,7 +45,7 @@ func (s *Site) Recommend(ctx context.Context, q *Query, a *Answer) error {
 	c := s.answers.Get().(*scratch)
 	defer func() { c.reset(); s.answers.Put(c) }()
 	a.Answer.Reset()
-	a.Session, a.Events, a.HasSession = SessionSummary{}, nil, false
+	a.Session, a.Events, a.HasSession, a.Keep = SessionSummary{}, nil, false, nil
 
 	start := time.Now()
 	who := s.who(q)
@@ -67,8 +67,12 @@ func (s *Site) Recommend(ctx context.Context, q *Query, a *Answer) error {
 	profileDone := time.Now()
 
 	s.fill(&c.req, q, placement, filter, p, named, &c.view)
+	c.req.Capture = s.decisions.sample(start)
 	if err := s.engine.Rank(ctx, &c.req, &a.Answer); err != nil {
 		return err
+	}
+	if c.req.Capture != nil {
+		a.Keep = s.decisions.made(start, c.req.Capture)
 	}
 	a.Stages.Session, a.Stages.Profile = sessionDone.Sub(start), profileDone.Sub(sessionDone)
 	s.observe(a)

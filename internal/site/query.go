@@ -55,6 +55,9 @@ type Answer struct {
 	Session    SessionSummary
 	Events     *ingest.Result // with Query.Ack only
 	HasSession bool
+	// Keep logs the answer's decision under its recommendation_id; nil for one
+	// that was not sampled. It is called once at most.
+	Keep func(id string)
 }
 
 // SessionSummary names the session an answer was made from.

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/nextbest/nextbest/recommend"
+	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/learn"
 	"github.com/nextbest/nextbest/recommend/merch"
-	"github.com/nextbest/nextbest/recommend/popular"
-	"github.com/nextbest/nextbest/recommend/rows"
 	"github.com/nextbest/nextbest/recommend/vector"
 	"github.com/nextbest/nextbest/session"
 	"github.com/nextbest/nextbest/session/event"
@@ -32,6 +35,7 @@ type Store interface {
 	store.Items
 	store.Versions
 	store.Pointers
+	store.Decisions
 	store.Eraser
 }
 
@@ -40,7 +44,14 @@ type Settings struct {
 	DefaultConsent event.Consent // when a request says none; ConsentSession unless set
 	TrustUser      bool          // a user_id under a publishable key needs no token
 	IdentitySecret []byte        // proves user_token
-	Train          rows.Params   // parameters of the rows
+	Train          best.Params   // parameters of the model best; the usual ones unless set
+
+	// TrainEvery is how often the site trains by itself; 0 is never.
+	TrainEvery time.Duration
+
+	// DecisionEvery is the least time between two answers that are kept with
+	// what they were decided from; 0 is 6 s, below 0 none are kept.
+	DecisionEvery time.Duration
 
 	// Placements replace those of the same name that exist from the start.
 	Placements map[string]recommend.Placement
@@ -58,6 +69,17 @@ type Config struct {
 	Now       func() time.Time
 	NewID     func() string
 	Logger    *slog.Logger
+	Meter     metric.MeterProvider // may be nil
+
+	// Dir is a folder for the files of active models, which are mapped into
+	// memory, and for what a training cannot hold in memory. "" keeps models in
+	// memory.
+	Dir     string
+	Workers int                     // goroutines of a training; 0 leaves one processor to the answers
+	Turns   *Turns                  // shared by all sites of a process; nil for a turn of its own
+	Judged  func(*learn.GateReport) // told of every verdict on a model; may be nil
+
+	closeAfter time.Duration // see modelfile.go
 }
 
 // Observer is told what an answer cost and lacked. Methods must not block.
@@ -76,35 +98,36 @@ type Site struct {
 
 	items    itemSet
 	training sync.Mutex // one training at a time
+	swap     sync.Mutex // one change of the active model at a time
 	answers  sync.Pool  // *scratch
 
-	trainedAt atomic.Int64 // of the active model, epoch ms; 0 for none
-	uploaded  atomic.Bool  // a dataset of profiles is active
+	active   atomic.Pointer[model] // nil for none
+	uploaded atomic.Bool           // a dataset of profiles is active
+
+	decisions *decisions
 
 	placements []string // that exist, in order; never changed
 }
 
 // Open loads a site from its store and starts its learner.
 func Open(ctx context.Context, cfg Config) (*Site, error) {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Settings.DefaultConsent == event.ConsentUnset {
-		cfg.Settings.DefaultConsent = event.ConsentSession
-	}
-	if cfg.Settings.Train == (rows.Params{}) {
-		cfg.Settings.Train = rows.DefaultParams()
+	cfg.defaults()
+	if cfg.Dir != "" {
+		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("open site %q: %w", cfg.Name, err)
+		}
 	}
 	s := &Site{cfg: cfg, engine: recommend.New(recommend.Config{}), done: make(chan struct{}), placements: recommend.PlacementNames()}
 	s.answers.New = func() any { return newScratch() }
-	loaded := s.tryLoad(ctx)
 	var err error
+	if s.decisions, err = newDecisions(&s.cfg); err != nil {
+		return nil, fmt.Errorf("open site %q: %w", cfg.Name, err)
+	}
+	loaded := s.tryLoad(ctx)
 	s.learner, err = learn.New(ctx, learn.Config{
-		Site: cfg.Name, Log: cfg.Store, Views: cfg.Store, Group: s.engine.Group,
-		Publish: func(t *popular.Table) { s.engine.SetPopular(t) }, Now: cfg.Now, Logger: cfg.Logger,
+		Site: cfg.Name, Log: cfg.Store, Views: cfg.Store, Group: s.group,
+		Publish: s.engine.SetPopular, PublishPairs: s.engine.SetPairs, Known: knownBy(s.live()),
+		Now: cfg.Now, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open site %q: %w", cfg.Name, err)
@@ -114,12 +137,47 @@ func Open(ctx context.Context, cfg Config) (*Site, error) {
 	s.stop = stop
 	go func() {
 		defer close(s.done)
-		if !loaded {
-			s.reload(run)
-		}
-		s.learner.Run(run)
+		s.run(run, loaded)
 	}()
 	return s, nil
+}
+
+// run is all that a site does by itself; it returns when ctx has ended.
+func (s *Site) run(ctx context.Context, loaded bool) {
+	var work sync.WaitGroup
+	if !loaded {
+		work.Go(func() { s.reload(ctx) })
+	}
+	if every := s.cfg.Settings.TrainEvery; every > 0 {
+		work.Go(func() { s.retrain(ctx, every) })
+	}
+	work.Go(func() { s.runDecisions(ctx) })
+	s.learner.Run(ctx)
+	work.Wait()
+}
+
+func (c *Config) defaults() {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Settings.DefaultConsent == event.ConsentUnset {
+		c.Settings.DefaultConsent = event.ConsentSession
+	}
+	if c.Settings.Train == (best.Params{}) {
+		c.Settings.Train = best.DefaultParams()
+	}
+	if c.Workers <= 0 {
+		c.Workers = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	if c.closeAfter <= 0 {
+		c.closeAfter = usualCloseAfter
+	}
+	if c.Turns == nil {
+		c.Turns = NewTurns()
+	}
 }
 
 // retryLoad is how often a site that could not be loaded whole tries again.
@@ -212,7 +270,7 @@ func (s *Site) CatchUp(ctx context.Context) error { return s.learner.CatchUp(ctx
 // Signals whose age Freshness knows.
 const (
 	SignalPopular = "popular" // what others just did
-	SignalModel   = "model"   // the item-item rows
+	SignalModel   = "model"   // what was trained on sessions
 )
 
 // Freshness is the age of a signal, false when there is nothing of it yet.
@@ -221,8 +279,8 @@ func (s *Site) Freshness(signal string) (time.Duration, bool) {
 	case SignalPopular:
 		return s.learner.Age()
 	case SignalModel:
-		if at := s.trainedAt.Load(); at != 0 {
-			return s.cfg.Now().Sub(time.UnixMilli(at)), true
+		if m := s.live(); m != nil {
+			return s.cfg.Now().Sub(m.TrainedAt()), true
 		}
 	}
 	return 0, false
@@ -232,4 +290,5 @@ func (s *Site) Freshness(signal string) (time.Duration, bool) {
 func (s *Site) Close() {
 	s.stop()
 	<-s.done
+	s.decisions.close()
 }

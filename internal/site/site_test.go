@@ -60,9 +60,10 @@ func (a *away) Append(ctx context.Context, w ingest.Write) error {
 // neighbours: item n with n+1.
 type shop struct {
 	*Site
-	t  *testing.T
-	db *away
-	n  int
+	t      *testing.T
+	db     *away
+	n      int
+	change []func(*Config)
 }
 
 func openShop(t *testing.T) *shop {
@@ -89,10 +90,18 @@ func openShop(t *testing.T) *shop {
 	if _, err := s.ImportEvents(t.Context(), past); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Train(t.Context(), nil, nil); err != nil {
-		t.Fatal(err)
-	}
+	s.train()
 	return s
+}
+
+// train makes the model of the log the one that answers.
+func (s *shop) train() ModelVersion {
+	s.t.Helper()
+	v, active, err := s.Train(s.t.Context(), TrainOptions{}, nil)
+	if err != nil || !active {
+		s.t.Fatalf("train: active %v, %v", active, err)
+	}
+	return v
 }
 
 // open opens the site on its store, as a start of the program does.
@@ -100,10 +109,14 @@ func (s *shop) open() {
 	s.t.Helper()
 	sessions := session.New(session.Config{Source: s.db, Salt: []byte("0123456789abcdef0123456789abcdef")})
 	collector := ingest.New(ingest.Config{Sessions: sessions, Log: s.db})
-	st, err := Open(s.t.Context(), Config{
+	cfg := Config{
 		Name: "shop", Store: s.db, Sessions: sessions, Collector: collector, NewID: func() string { return "receipt-1" },
 		Settings: Settings{DefaultConsent: event.ConsentFull, TrustUser: true},
-	})
+	}
+	for _, change := range s.change {
+		change(&cfg)
+	}
+	st, err := Open(s.t.Context(), cfg)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -224,9 +237,7 @@ func TestDamagedModelDegrades(t *testing.T) {
 	if a := s.ask(visitorQuery("ann")); !slices.Equal(a.Degraded, []string{"model"}) || len(a.Items) != 10 {
 		t.Errorf("a damaged model: degraded %v with %d items", a.Degraded, len(a.Items))
 	}
-	if _, err := s.Train(t.Context(), nil, nil); err != nil {
-		t.Fatal(err)
-	}
+	s.train()
 	if a := s.ask(visitorQuery("ann")); len(a.Degraded) != 0 {
 		t.Errorf("with a new model: degraded %v", a.Degraded)
 	}
@@ -389,20 +400,17 @@ func TestModelsActivateAndRollBack(t *testing.T) {
 	if err != nil || first == "" {
 		t.Fatalf("no active model: %v", err)
 	}
-	if _, err := s.PutModel(t.Context(), []byte("not a model")); fault.Of(err) == nil || fault.Of(err).Code != "invalid_model" {
+	if _, err := s.PutModel(t.Context(), []byte("not a model"), true); fault.Of(err) == nil || fault.Of(err).Code != "invalid_model" {
 		t.Errorf("garbage as a model: %v", err)
 	}
-	if err := s.ActivateModel(t.Context(), "no-such"); fault.KindOf(err) != fault.NotFound {
+	if err := s.ActivateModel(t.Context(), "no-such", true); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("activate an unknown model: %v", err)
 	}
-	second, err := s.Train(t.Context(), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := s.train()
 	if a := s.ask(visitorQuery("ann")); a.Versions.Model != second.ID {
 		t.Errorf("the answer is of model %s, active is %s", a.Versions.Model, second.ID)
 	}
-	if err := s.ActivateModel(t.Context(), first); err != nil {
+	if err := s.ActivateModel(t.Context(), first, false); err != nil {
 		t.Fatal(err)
 	}
 	if a := s.ask(visitorQuery("ann")); a.Versions.Model != first {
