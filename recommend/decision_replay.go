@@ -18,21 +18,23 @@ const maxDiffering = 20
 // Replay computes the scores of a decision's candidates again, from their
 // inputs on: the model's score, its share of the session's side, the blend and
 // the rules' factors. Scores come by candidate, 0 for a dropped one. Model is
-// the one of d.Versions, nil where the answer had none.
+// the one of d.Versions, nil where the answer had none. What a model says that
+// no ranker looked at is taken as it was logged.
 //
 // The error is a *fault.Error of kind Conflict: code other_model when the model
 // is another one, code replay_differs, with the fields that differ as JSON
 // pointers into the decision, when what comes out is not what was logged. The
 // scores are then what came out.
-func Replay(model *best.Model, d *Decision) ([]float64, error) {
+func Replay(model Model, d *Decision) ([]float64, error) {
 	version := ""
-	if model != nil {
+	if model = given(model); model != nil {
 		version = model.Version()
 	}
 	if version != d.Versions.Model {
 		return nil, fault.Conflictf("other_model", "the decision was made with model %q, this is %q", d.Versions.Model, version)
 	}
-	r := &replay{model: model, d: d, floor: noFloor(), policy: best.None}
+	r := &replay{d: d, floor: noFloor(), policy: best.None}
+	r.model, _ = model.(*best.Model)
 	for policy := range best.Policy(best.Policies) {
 		if policy.String() == d.Policy {
 			r.policy = policy

@@ -137,11 +137,24 @@ func TestReplayNamesWhatDiffers(t *testing.T) {
 			t.Errorf("%s: %+v", pointer, f)
 		}
 	}
-	if _, err := Replay(smallEngine(t).state.Load().best, req.Capture); fault.KindOf(err) != fault.Conflict || fault.Of(err).Code != "other_model" {
+	if _, err := Replay(smallEngine(t).parts.model, req.Capture); fault.KindOf(err) != fault.Conflict || fault.Of(err).Code != "other_model" {
 		t.Errorf("another model: %v", err)
 	}
 	if _, err := Replay(nil, req.Capture); fault.Of(err) == nil {
 		t.Error("a decision of a model was replayed without one")
+	}
+}
+
+// TestReplayOfRows: a model without ranker is taken at its word.
+func TestReplayOfRows(t *testing.T) {
+	m := buildRows(t, []string{"x", "y"}, []string{"x", "y"}, []string{"x", "z"})
+	e, req := New(Config{}), ask(t)
+	e.SetModel(m)
+	req.Session, req.Profile, req.Capture = viewOf("x"), liking("z", 1.), &Decision{}
+	ans := rank(t, e, req)
+	scores, err := Replay(m, req.Capture)
+	if err != nil || len(ans.Items) != 2 || len(scores) < 2 || scores[0] != ans.Items[0].Score || scores[1] != ans.Items[1].Score {
+		t.Errorf("scores %v, %v; want those of %+v", scores, err, ans.Items)
 	}
 }
 

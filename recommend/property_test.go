@@ -12,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nextbest/nextbest/internal/fault"
-	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/recommend/merch"
 	"github.com/nextbest/nextbest/recommend/popular"
@@ -171,17 +170,13 @@ func TestAnswersKeepTheirPromises(t *testing.T) {
 		full := rank(t, w.engine, &explained)
 		checkSame(rt, ans, full)
 		checkLedgers(t, full)
-		var model *best.Model
-		if w.engine.parts.model != nil {
-			model = w.engine.parts.model.(*best.Model)
-		}
-		checkDecision(rt, w.engine, w.req, ans, model)
+		checkDecision(rt, w.engine, w.req, ans)
 	})
 }
 
 // checkDecision: capturing the decision changes nothing, and it can be
 // repeated.
-func checkDecision(rt *rapid.T, e *Engine, req *Request, ans *Answer, model *best.Model) {
+func checkDecision(rt *rapid.T, e *Engine, req *Request, ans *Answer) {
 	captured, d := *req, &Decision{}
 	captured.Capture = d
 	again := &Answer{}
@@ -192,7 +187,7 @@ func checkDecision(rt *rapid.T, e *Engine, req *Request, ans *Answer, model *bes
 	if again.Explanation != nil {
 		rt.Fatal("nobody asked for an explanation")
 	}
-	scores, err := Replay(model, d)
+	scores, err := Replay(e.parts.model, d)
 	if err != nil {
 		rt.Fatalf("%+v", fault.Of(err))
 	}

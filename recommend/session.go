@@ -63,7 +63,11 @@ func (c *scratch) retrieveSession(k int) {
 	for n, r := range o.list {
 		s := min(c.shareAt(n), above*tied)
 		above = s
-		if s <= 0 || c.lean && c.kept >= max(c.req.limit(), deepest) {
+		if s <= 0 {
+			o.list = o.list[:n] // the others say nothing
+			break
+		}
+		if c.lean && c.kept >= max(c.req.limit(), deepest) {
 			break
 		}
 		x := c.touch(c.st.join.toGroup[r.Item], bySession)

@@ -42,6 +42,7 @@ type appConfig struct {
 	placements     map[string]recommend.Placement // with values of their own
 	train          best.Params                    // of every site; the usual ones unless set
 	trainEvery     time.Duration                  // 0: sites do not train by themselves
+	workers        int                            // goroutines of a training; 0 leaves a processor to the answers
 	demo           bool
 	extra          func(*app) ([]httpapi.Route, error) // further routes, made when the sites are open
 }
@@ -134,7 +135,7 @@ func (a *app) openSite(ctx context.Context, name string) (*site.Site, error) {
 	s, err := site.Open(ctx, site.Config{
 		Name: name, Store: a.store, Sessions: a.sessions, Collector: a.collector,
 		Observer: a.stages, Now: time.Now, NewID: newID, Logger: a.telemetry.Logger, Meter: a.telemetry.Meter,
-		Dir: a.modelFolder(), Turns: a.turns, Judged: a.judged,
+		Dir: a.modelFolder(), Turns: a.turns, Judged: a.judged, Workers: a.cfg.workers,
 		Settings: site.Settings{
 			DefaultConsent: a.cfg.consent, TrustUser: a.cfg.trustUser, IdentitySecret: a.cfg.identitySecret, Placements: a.cfg.placements,
 			Train: a.cfg.train, TrainEvery: a.cfg.trainEvery,

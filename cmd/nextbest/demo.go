@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -59,7 +60,8 @@ func (c *demoCmd) Run(ctx context.Context, parsed *kong.Context, s streams) erro
 	app, err := newApp(ctx, appConfig{
 		log: c.logFlags, idle: 30 * time.Minute, maxSessions: 100_000,
 		store:   c.storeFlags(),
-		consent: event.ConsentFull, trustUser: true, demo: true, train: demoTraining(),
+		consent: event.ConsentFull, trustUser: true, demo: true,
+		train: demoTraining(), workers: runtime.GOMAXPROCS(0), // it trains before anybody is served
 		extra: func(a *app) ([]httpapi.Route, error) { return demoRoutes(a, data) },
 	}, s)
 	if err != nil {

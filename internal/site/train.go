@@ -151,18 +151,16 @@ func (s *Site) judged(id string, r *learn.GateReport) {
 	}
 }
 
-// reported passes progress on and logs it: every stage, and long ones again
-// from time to time.
+// reported passes progress on, and logs that of long work from time to time.
 func (s *Site) reported(progress Progress) Progress {
-	var stage string
-	var last time.Time
-	return func(name string, done, total int64) {
+	last := s.cfg.Now()
+	return func(stage string, done, total int64) {
 		if progress != nil {
-			progress(name, done, total)
+			progress(stage, done, total)
 		}
-		if now := s.cfg.Now(); name != stage || now.Sub(last) >= progressLogged {
-			stage, last = name, now
-			s.cfg.Logger.Info("training", "site", s.cfg.Name, "stage", name, "done", done, "total", total)
+		if now := s.cfg.Now(); now.Sub(last) >= progressLogged {
+			last = now
+			s.cfg.Logger.Info("training goes on", "site", s.cfg.Name, "stage", stage, "done", done, "total", total)
 		}
 	}
 }

@@ -11,17 +11,27 @@ import (
 // embed sets the candidates' logits; without an embedding they stay 0.
 func (m *Model) embed(s *Scratch, steps []uint32, weights []float32) {
 	q := m.vectors
-	if q == nil {
+	if s.similar = false; q == nil {
 		return
 	}
 	if s.direction == nil || s.dim != q.Dim {
-		s.direction, s.dim = q.NewDirection(), q.Dim
+		s.direction, s.newest, s.dim = q.NewDirection(), q.NewDirection(), q.Dim
 	}
 	q.Session(s.direction, steps, weights)
+	s.similar = (len(weights) == 0 || weights[0] > 0) && q.Session(s.newest, steps[:min(len(steps), 1)], nil)
 	for n := range s.cands {
 		c := &s.cands[n]
 		c.logit = q.Logit(s.direction, c.item)
 	}
+}
+
+// likeness is that of an item's vector to the newest item's, 0 where one of
+// them has none.
+func (m *Model) likeness(s *Scratch, item uint32) float32 {
+	if !s.similar || !m.vectors.Has(item) {
+		return 0
+	}
+	return m.vectors.Logit(s.newest, item) - m.vectors.Bias(item)
 }
 
 // trainVectors learns the embedding of c and the neighbours that rows bring in:

@@ -26,11 +26,12 @@ type fileHead struct {
 	Dim     int      `json:"dim"` // of the embedding in the file, 0 for none
 	Tau     float32  `json:"tau"`
 	Rankers []string `json:"rankers"` // policies with one
+	Inputs  int      `json:"inputs"`  // of the rankers
 }
 
 // writer adds all sections.
 func (m *Model) writer() (*snapshot.Writer, error) {
-	head := fileHead{Params: m.params, About: m.about}
+	head := fileHead{Params: m.params, About: m.about, Inputs: inputs}
 	w := snapshot.NewWriter(fileKind, fileFormat)
 	if q := m.vectors; q != nil {
 		head.Dim, head.Tau = q.Dim, q.Tau
@@ -147,6 +148,9 @@ func read(f *snapshot.File) (*Model, error) {
 	}
 	if head.Dim != 0 {
 		m.readVectors(r, &head)
+	}
+	if head.Inputs != inputs {
+		return nil, corrupt("its rankers take %d inputs, those of this program %d: train the model again", head.Inputs, inputs)
 	}
 	m.readRankers(r, head.Rankers)
 	if r.err != nil {

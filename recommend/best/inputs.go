@@ -22,6 +22,7 @@ const (
 	inFresh               // 8 - ln(1 + days since it last did), 0 where it is not in that row
 	inEmbedding           // logit of the embedding less that of the best candidate, >= -15
 	inBias                // the embedding's bias
+	inSimilar             // likeness to the newest item alone: Ê·Ê/tau
 	inRowsShare           // b0/max b0
 	inFirstRate           // f1
 	itemInputs
@@ -48,6 +49,7 @@ func InputNames() [Inputs]string {
 		inPopularity: "popularity_ln", inTrend: "trend_ln",
 		inIsNewest: "is_current", inIsPrevious: "is_previous", inBack: "back", inCount: "count", inReturns: "returns",
 		inTimes: "times_next_ln", inFresh: "freshness", inEmbedding: "embedding", inBias: "embedding_bias",
+		inSimilar:   "embedding_current",
 		inRowsShare: "rows", inFirstRate: "next",
 		inLength: "session_length_ln", inDistinct: "session_distinct",
 		inNewestSteps: "current_steps_ln", inRepeated: "current_repeated",
@@ -55,7 +57,7 @@ func InputNames() [Inputs]string {
 }
 
 // appendInputs appends the candidate's own inputs, not those of the request.
-func (m *Model) appendInputs(dst []float32, c *cand) []float32 {
+func (m *Model) appendInputs(dst []float32, s *Scratch, c *cand) []float32 {
 	t, rate := m.traitsOf(c.item), &m.tables.rate
 	x := [itemInputs]float32{
 		inRows: lnRate(c.rows), inFirst: rate.seen[c.first], inSecond: rate.seen[c.second],
@@ -63,7 +65,7 @@ func (m *Model) appendInputs(dst []float32, c *cand) []float32 {
 		inTogetherBack: lnRate(max(c.togetherBack, 0)),
 		inPopularity:   t[traitPopularity], inTrend: t[traitTrend],
 		inTimes: m.tables.times.seen[c.times], inFresh: ageAbsent - m.tables.age.seen[c.age],
-		inEmbedding: c.logit, inBias: m.bias(c.item),
+		inEmbedding: c.logit, inBias: m.bias(c.item), inSimilar: m.likeness(s, c.item),
 		inRowsShare: c.rows, inFirstRate: rate.value[c.first],
 	}
 	if c.count > 0 {

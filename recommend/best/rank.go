@@ -79,7 +79,7 @@ func (m *Model) cut(s *Scratch, hidden mask, k int) {
 	}
 	s.keys, s.rest, s.inputs = keys, rest, s.inputs[:0]
 	for _, key := range keys {
-		s.inputs = m.appendInputs(s.inputs, s.find(keyItem(key)))
+		s.inputs = m.appendInputs(s.inputs, s, s.find(keyItem(key)))
 	}
 }
 

@@ -101,6 +101,7 @@ func slowInputs(m *Model, steps []uint32, rows, cos map[uint32]float64, codes ma
 		x[inEmbedding], x[inFirstRate] = es[i], float64(rate.value[e.first])
 		if m.vectors != nil {
 			x[inBias] = float64(m.vectors.Bias(i))
+			x[inSimilar] = slowLikeness(m, steps[0], i)
 		}
 		x[inLength] = math.Log(float64(len(steps)))
 		x[inDistinct] = float64(len(distinct)+unknown) / float64(len(steps))
@@ -150,6 +151,14 @@ func slowLogits(m *Model, steps []uint32, rows map[uint32]float64) map[uint32]fl
 		es[i] = max(es[i]-best, -15)
 	}
 	return es
+}
+
+func slowLikeness(m *Model, a, j uint32) float64 {
+	d := m.vectors.NewDirection()
+	if !m.has(a) || !m.vectors.Has(j) || !m.vectors.Session(d, []uint32{a}, nil) {
+		return 0
+	}
+	return float64(m.vectors.Logit(d, j)) - float64(m.vectors.Bias(j))
 }
 
 // slowCut are all that may be named, best pre first.

@@ -18,7 +18,9 @@ type Scratch struct {
 	request [requestInputs]float32
 
 	direction *embedding.Direction // the session's vector
-	dim       int                  // of it
+	newest    *embedding.Direction // that of its newest item alone
+	dim       int                  // of both
+	similar   bool                 // newest holds a vector
 }
 
 // cand is what rows, session and embedding say of an item.

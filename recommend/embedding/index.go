@@ -1,6 +1,7 @@
 package embedding
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -13,18 +14,23 @@ const (
 	rowsPerBucket = 256 // aimed at
 	sampleRows    = 32  // per bucket, from which the centres are learned
 	rounds        = 6   // of k-means
-	defaultProbes = 24
+	defaultProbes = 16
 	maxBuckets    = 1 << 14
+	refinements   = 2    // rounds in which rows meet their neighbours' neighbours
+	crowdShare    = 64   // one of so many items is in the crowd, by bias
+	maxCrowd      = 8192 // and not more than that
 )
 
 // buckets group the rows of a scan around centres. A row looks into those
 // buckets whose members promise the best scores: by the mean of their vectors
-// and by how popular (biased) their upper members are.
+// and by how popular (biased) their upper members are. The most popular items
+// of all are near to many whatever their direction: they are the crowd, a last
+// bucket that every row looks into.
 type buckets struct {
 	centres []float32 // directions
 	means   []float32 // by bucket: mean of its vectors over Tau
 	lift    []float32 // by bucket: its upper bias
-	first   []int     // by bucket: its first row; one more at the end
+	first   []int     // by bucket, the crowd the last: its first row; one more at the end
 	probes  int
 }
 
@@ -45,7 +51,8 @@ func (s *scan) bucket(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.group(x, bucket, n)
+	s.crowd(bucket, uint32(n))
+	s.group(x, bucket, n+1)
 	s.describe(x, n)
 	return nil
 }
@@ -104,6 +111,20 @@ func (s *scan) assign(ctx context.Context, x *buckets, e []float32, bucket []uin
 	})
 }
 
+// crowd puts the rows of the largest biases into the bucket n.
+func (s *scan) crowd(bucket []uint32, n uint32) {
+	rows := make([]uint32, s.len())
+	for r := range rows {
+		rows[r] = uint32(r)
+	}
+	slices.SortFunc(rows, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(s.bias[b], s.bias[a]), cmp.Compare(a, b))
+	})
+	for _, r := range rows[:min(len(rows)/crowdShare, maxCrowd)] {
+		bucket[r] = n
+	}
+}
+
 // group orders the rows by bucket, within one by item.
 func (s *scan) group(x *buckets, bucket []uint32, n int) {
 	x.first = make([]int, n+1)
@@ -153,8 +174,13 @@ func upper(x []float32) float32 {
 
 // scanBuckets compares the rows from..to-1 with the buckets they look into.
 func (q *query) scanBuckets(from, to int) {
-	q.begin(from, to)
 	s, x := q.s, q.s.index
+	crowd := len(x.first) - 2
+	for r := x.first[crowd]; r < s.len(); r += scanBlock {
+		for n := from; n < to; n++ {
+			q.compare(n-from, n, r, min(r+scanBlock, s.len()))
+		}
+	}
 	for n := from; n < to; n++ {
 		q.choose(s.row(n))
 		for _, b := range q.probes.list {
@@ -183,4 +209,70 @@ func (q *query) choose(v []float32) {
 			}
 		}
 	}
+}
+
+// refine offers every row the neighbours of its neighbours: who is near to the
+// near is near (NN-descent; Dong, Moses and Li 2011). The buckets only have to
+// find some of them.
+func (s *scan) refine(ctx context.Context) {
+	rows := unknown(s.m.Len())
+	for r, i := range s.items {
+		rows[i] = uint32(r)
+	}
+	for round := range refinements {
+		better := unknown(len(s.found))
+		s.pass(ctx, int64(1+round), better, func(q *query, from, to int) {
+			for n := from; n < to; n++ {
+				q.meet(n-from, n, rows)
+			}
+		})
+		s.found = better
+	}
+}
+
+// meet offers the row self, the n-th of the block, its neighbours and theirs.
+func (q *query) meet(n, self int, rows []uint32) {
+	s := q.s
+	if q.met == nil {
+		q.met = unknown(s.len())
+	}
+	q.met[self] = uint32(self)
+	own := s.near(self)
+	for _, a := range own {
+		if a == Unknown {
+			break
+		}
+		q.offerRow(n, self, int(rows[a]))
+	}
+	for _, a := range own {
+		if a == Unknown {
+			break
+		}
+		for _, j := range s.near(int(rows[a])) {
+			if j == Unknown {
+				break
+			}
+			q.offerRow(n, self, int(rows[j]))
+		}
+	}
+}
+
+// near are the neighbours found so far of a row.
+func (s *scan) near(row int) []uint32 {
+	i := int(s.items[row])
+	return s.found[i*s.k : (i+1)*s.k]
+}
+
+// offerRow offers one row, once, to the n-th of the block.
+func (q *query) offerRow(n, self, row int) {
+	s, dim := q.s, q.s.m.Dim
+	if q.met[row] == uint32(self) {
+		return
+	}
+	q.met[row] = uint32(self)
+	score := vek32.Dot(s.row(row), q.u[n*dim:(n+1)*dim]) + s.bias[row]
+	if score < q.best[n].floor() || s.o.Skip != nil && s.o.Skip(s.items[self], s.items[row]) {
+		return
+	}
+	q.best[n].offer(scored{item: s.items[row], score: score})
 }

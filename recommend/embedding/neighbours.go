@@ -38,19 +38,27 @@ type NeighbourOptions struct {
 // filled up with Unknown where there are fewer or a has no vector. Up to
 // ExactItems items the result is exact. Above, an inverted index (k-means
 // buckets; Sivic and Zisserman 2003, Jégou et al. 2011) finds most of them; its
-// memory is that of the vectors again. The error is a fault of kind Invalid
+// memory is that of the vectors and of the result again. The error is a fault of kind Invalid
 // for a k outside 1 to 1000, or the context's.
 func (m *Model) Neighbours(ctx context.Context, k int, o NeighbourOptions) ([]uint32, error) {
 	if k < 1 || k > maxNeighbours {
 		return nil, fault.Invalidf("neighbours", "the number of neighbours must be between 1 and %d", maxNeighbours)
 	}
 	s := newScan(m, k, o)
+	passes := int64(1)
 	if s.len() > cmp.Or(max(0, o.Exact), ExactItems) {
+		passes = 1 + refinements
 		if err := s.bucket(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return s.all(ctx)
+	report := serial(o.Progress)
+	s.report = func(done int64) { report(done/passes, int64(s.len())) }
+	s.all(ctx)
+	if s.index != nil {
+		s.refine(ctx)
+	}
+	return s.found, ctx.Err()
 }
 
 // scan compares the vectors of a model with each other. Rows are the items
@@ -65,6 +73,8 @@ type scan struct {
 	bias  []float32 // by row
 	index *buckets  // nil: all with all
 	found []uint32  // the result
+
+	report func(done int64) // rows times passes; may be called by several goroutines
 }
 
 func newScan(m *Model, k int, o NeighbourOptions) *scan {
@@ -98,15 +108,26 @@ func (s *scan) len() int { return len(s.items) }
 func (s *scan) row(r int) []float32 { return s.e[r*s.m.Dim : (r+1)*s.m.Dim] }
 
 // all finds every row's neighbours.
-func (s *scan) all(ctx context.Context) ([]uint32, error) {
-	s.found = make([]uint32, s.m.Len()*s.k)
-	for n := range s.found {
-		s.found[n] = Unknown
+func (s *scan) all(ctx context.Context) {
+	s.found = unknown(s.m.Len() * s.k)
+	s.pass(ctx, 0, s.found, (*query).scan)
+}
+
+func unknown(n int) []uint32 {
+	out := make([]uint32, n)
+	for k := range out {
+		out[k] = Unknown
 	}
+	return out
+}
+
+// pass fills found, block by block of rows, with what look offers; part is its
+// place among the passes.
+func (s *scan) pass(ctx context.Context, part int64, found []uint32, look func(q *query, from, to int)) {
 	var done atomic.Int64
+	done.Store(part * int64(s.len()))
 	blocks := (s.len() + queryBlock - 1) / queryBlock
 	scratch := newPool(func() *query { return newQuery(s) })
-	report := serial(s.o.Progress)
 	spread(s.o.Workers, blocks, func(block int) {
 		if ctx.Err() != nil {
 			return
@@ -114,15 +135,11 @@ func (s *scan) all(ctx context.Context) ([]uint32, error) {
 		q := scratch.get()
 		defer scratch.put(q)
 		from, to := block*queryBlock, min((block+1)*queryBlock, s.len())
-		if s.index == nil {
-			q.scanAll(from, to)
-		} else {
-			q.scanBuckets(from, to)
-		}
-		q.keep(from, to)
-		report(done.Add(int64(to-from)), int64(s.len()))
+		q.begin(from, to)
+		look(q, from, to)
+		q.keep(found, from, to)
+		s.report(done.Add(int64(to - from)))
 	})
-	return s.found, ctx.Err()
 }
 
 // query is the scratch of one block of rows.
@@ -132,6 +149,7 @@ type query struct {
 	scores []float32
 	best   [queryBlock]top
 	probes top
+	met    []uint32 // by row: the last row that it was offered to while refining
 }
 
 func newQuery(s *scan) *query {
@@ -154,8 +172,12 @@ func (q *query) begin(from, to int) {
 	}
 }
 
-func (q *query) scanAll(from, to int) {
-	q.begin(from, to)
+// scan offers the rows from..to-1 all rows, or those of their buckets.
+func (q *query) scan(from, to int) {
+	if q.s.index != nil {
+		q.scanBuckets(from, to)
+		return
+	}
 	for r := 0; r < q.s.len(); r += scanBlock {
 		for n := from; n < to; n++ {
 			q.compare(n-from, n, r, min(r+scanBlock, q.s.len()))
@@ -184,10 +206,10 @@ func (q *query) compare(n, self, r, end int) {
 	}
 }
 
-// keep writes the block's neighbours into the result.
-func (q *query) keep(from, to int) {
+// keep writes the block's neighbours into found.
+func (q *query) keep(found []uint32, from, to int) {
 	for n := from; n < to; n++ {
-		out := q.s.found[int(q.s.items[n])*q.s.k:]
+		out := found[int(q.s.items[n])*q.s.k:]
 		for k, c := range q.best[n-from].list {
 			out[k] = c.item
 		}

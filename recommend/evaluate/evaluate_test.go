@@ -244,7 +244,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 		change func(o *Options)
 		want   string
 	}{
-		"model":           {func(o *Options) { o.Model = "magic" }, "there are: rows, pop"},
+		"model":           {func(o *Options) { o.Model = "magic" }, "there are: rows, best, pop, sr, ar, sknn"},
 		"param":           {func(o *Options) { o.Params = map[string]string{"k": "1"} }, "it has: a, lambda, tw, sw_days, delta, top, last"},
 		"param of pop":    {func(o *Options) { o.Model, o.Params = "pop", map[string]string{"k": "1"} }, "it has: none"},
 		"param value":     {func(o *Options) { o.Params = map[string]string{"a": "much"} }, "a must be a number"},
