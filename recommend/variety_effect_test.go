@@ -423,6 +423,7 @@ func (t *trial) bench(b *testing.B, v recommend.Variety) {
 	for b.Loop() {
 		e = t.run(b, v, 1)
 	}
+	b.ReportMetric(float64(e.lists), "lists")
 	b.ReportMetric(e.hr(), "hr@20")
 	b.ReportMetric(e.mrr(), "mrr@20")
 	b.ReportMetric(float64(len(e.listed))/float64(t.items), "coverage")
