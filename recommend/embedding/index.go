@@ -1,7 +1,6 @@
 package embedding
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -16,21 +15,17 @@ const (
 	rounds        = 6   // of k-means
 	defaultProbes = 16
 	maxBuckets    = 1 << 14
-	refinements   = 2    // rounds in which rows meet their neighbours' neighbours
-	crowdShare    = 64   // one of so many items is in the crowd, by bias
-	maxCrowd      = 8192 // and not more than that
+	refinements   = 2 // rounds in which rows meet their neighbours' neighbours
 )
 
 // buckets group the rows of a scan around centres. A row looks into those
 // buckets whose members promise the best scores: by the mean of their vectors
-// and by how popular (biased) their upper members are. The most popular items
-// of all are near to many whatever their direction: they are the crowd, a last
-// bucket that every row looks into.
+// and by how popular (biased) their upper members are.
 type buckets struct {
 	centres []float32 // directions
 	means   []float32 // by bucket: mean of its vectors over Tau
 	lift    []float32 // by bucket: its upper bias
-	first   []int     // by bucket, the crowd the last: its first row; one more at the end
+	first   []int     // by bucket: its first row; one more at the end
 	probes  int
 }
 
@@ -51,8 +46,7 @@ func (s *scan) bucket(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.crowd(bucket, uint32(n))
-	s.group(x, bucket, n+1)
+	s.group(x, bucket, n)
 	s.describe(x, n)
 	return nil
 }
@@ -111,20 +105,6 @@ func (s *scan) assign(ctx context.Context, x *buckets, e []float32, bucket []uin
 	})
 }
 
-// crowd puts the rows of the largest biases into the bucket n.
-func (s *scan) crowd(bucket []uint32, n uint32) {
-	rows := make([]uint32, s.len())
-	for r := range rows {
-		rows[r] = uint32(r)
-	}
-	slices.SortFunc(rows, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(s.bias[b], s.bias[a]), cmp.Compare(a, b))
-	})
-	for _, r := range rows[:min(len(rows)/crowdShare, maxCrowd)] {
-		bucket[r] = n
-	}
-}
-
 // group orders the rows by bucket, within one by item.
 func (s *scan) group(x *buckets, bucket []uint32, n int) {
 	x.first = make([]int, n+1)
@@ -175,12 +155,6 @@ func upper(x []float32) float32 {
 // scanBuckets compares the rows from..to-1 with the buckets they look into.
 func (q *query) scanBuckets(from, to int) {
 	s, x := q.s, q.s.index
-	crowd := len(x.first) - 2
-	for r := x.first[crowd]; r < s.len(); r += scanBlock {
-		for n := from; n < to; n++ {
-			q.compare(n-from, n, r, min(r+scanBlock, s.len()))
-		}
-	}
 	for n := from; n < to; n++ {
 		q.choose(s.row(n))
 		for _, b := range q.probes.list {

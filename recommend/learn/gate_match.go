@@ -37,7 +37,6 @@ type side struct {
 	lister   Lister
 	list     []string
 	named    map[string]struct{}
-	hr, mrr  float64 // sums over all predictions
 	pop      float64
 	sessions []sessionScore
 }
