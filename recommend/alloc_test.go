@@ -6,7 +6,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/nextbest/nextbest/recommend/best"
 	"github.com/nextbest/nextbest/recommend/catalog"
 	"github.com/nextbest/nextbest/session/event"
 )
@@ -15,11 +14,7 @@ import (
 // detector makes pools forget, so it is not asked there.
 func TestRankDoesNotAllocate(t *testing.T) {
 	e := New(Config{})
-	m := makeModel(t, 2000, 4000)
-	if !m.Ranked(best.Current) {
-		t.Fatal("the model has no ranker: half of its path is not looked at")
-	}
-	e.SetModel(m)
+	e.SetModel(rankedModel(t))
 	e.SetCatalog(catalog.Build(makeItems(2100)))
 	e.SetPairs(makePairs(itemID(5), itemID(2050), .3, itemID(8), itemID(2051), .2))
 	e.SetRules(compileRules(t, `[

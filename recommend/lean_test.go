@@ -66,7 +66,7 @@ func addClicks(t *rapid.T, c *popular.Counter) {
 // TestFewCandidatesGiveTheSameAnswer: what is left out without an explanation
 // never belonged in the answer.
 func TestFewCandidatesGiveTheSameAnswer(t *testing.T) {
-	plain, ranked := makeModel(t, leanSize, 300), makeModel(t, leanSize-40, 900)
+	plain, ranked := makeModel(t, leanSize, 300), rankedModel(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		e := leanWorld(rt, plain, ranked)
 		for range 8 {

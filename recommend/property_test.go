@@ -150,9 +150,9 @@ func drawRequest(t *rapid.T, tb testing.TB) *Request {
 // TestAnswersKeepTheirPromises draws sites and requests and holds every answer
 // against what the rules of ranking promise.
 func TestAnswersKeepTheirPromises(t *testing.T) {
-	plain, ranked := makeModel(t, worldSize, 300), makeModel(t, worldSize-10, 900)
+	plain, lacking, ranked := makeModel(t, worldSize, 300), makeModel(t, worldSize-10, 300), rankedModel(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := drawWorld(rt, t, plain, ranked)
+		w := drawWorld(rt, t, plain, lacking, ranked)
 		ans := rank(t, w.engine, w.req)
 		w.checkItems(rt, ans)
 		w.checkPins(rt, ans)
@@ -292,9 +292,9 @@ func (w *world) checkPins(rt *rapid.T, ans *Answer) {
 
 // TestBoostNeverLowersItsItems adds one boost to a site without other rules.
 func TestBoostNeverLowersItsItems(t *testing.T) {
-	plain, ranked := makeModel(t, worldSize, 300), makeModel(t, worldSize-10, 900)
+	plain, lacking, ranked := makeModel(t, worldSize, 300), makeModel(t, worldSize-10, 300), rankedModel(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := drawWorld(rt, t, plain, ranked)
+		w := drawWorld(rt, t, plain, lacking, ranked)
 		w.req.Limit, w.req.Candidates = MaxLimit, nil
 		w.setRules(t, nil)
 		before := ids(rank(t, w.engine, w.req))

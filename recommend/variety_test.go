@@ -18,6 +18,21 @@ import (
 	"github.com/nextbest/nextbest/session/event"
 )
 
+// varieties are one of each kind, by name.
+func varieties() map[string]Variety {
+	return map[string]Variety{
+		"off":      {},
+		"max":      {Diversify: Diversify{Attribute: "categories", Max: 2, Window: 5}},
+		"list":     {Diversify: Diversify{Attribute: "categories", Max: 1}},
+		"mmr":      {Diversify: Diversify{Lambda: .9}},
+		"two":      {Diversify: Diversify{Lambda: .9, Similar: []string{"categories", "colour"}}},
+		"rows":     {Diversify: Diversify{Lambda: .9, Similar: []string{SimilarRows}}},
+		"rotate":   {Rotate: Rotate{Factor: .8, Least: .25}},
+		"fresh":    {Fresh: Fresh{Days: 60, Lift: 2}},
+		"together": {Diversify: Diversify{Lambda: .9}, Rotate: Rotate{Factor: .8, Least: .25}, Fresh: Fresh{Days: 60, Lift: 2}},
+	}
+}
+
 // variedEngine is a shop of 300 items, 7 categories and a model.
 func variedEngine(tb testing.TB) *Engine {
 	e := New(Config{})
