@@ -267,14 +267,22 @@ func (l *Learner) count(r *event.Record) {
 	if l.cfg.Block != nil {
 		k.block = l.cfg.Block(r)
 	}
+	fresh := l.cfg.Now().UnixMilli()-k.at < pairAgeMS
 	r.Lines(func(_ int, item string) {
 		k.item = l.cfg.Group(item)
 		if k.item != "" && l.counted.add(r.Visitor, r.Session, k.item) {
 			k.counted = l.counter.AddFrom(k.block, k.item, 1, k.at)
-			l.pairs.add(k)
+			if fresh {
+				l.pairs.add(k)
+			}
 		}
 	})
 }
+
+// pairAgeMS is the age of an event, four half-lives, from which on it makes no
+// pairs: they would count a sixteenth, and a long log that is read again, or
+// imported, would cost what only the newest weeks are worth.
+const pairAgeMS = 4 * pairHalfLifeMS
 
 // maxPublishShare bounds the share of one core that publishing may take, to
 // its inverse: what is popular on a site of a million items is worth a table
