@@ -84,7 +84,7 @@ func smallModel(t testing.TB) *Model {
 	c := newCorpus(t, walk(1500, 60, 7))
 	m := train(t, c, smallParams(), Options{Seed: 3, Workers: 2})
 	if m.vectors == nil {
-		if err := m.trainVectors(context.Background(), c, &Options{Seed: 3}); err != nil {
+		if _, err := m.trainVectors(context.Background(), c, nil, &Options{Seed: 3}); err != nil {
 			t.Fatal(err)
 		}
 	}

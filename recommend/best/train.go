@@ -8,6 +8,7 @@ import (
 
 	"github.com/nextbest/nextbest/internal/fault"
 	"github.com/nextbest/nextbest/recommend/corpus"
+	"github.com/nextbest/nextbest/recommend/embedding"
 )
 
 // Options are the circumstances of a training; the zero value works.
@@ -102,7 +103,8 @@ type training struct {
 	c         *corpus.Corpus
 	p         Params
 	o         *Options
-	embedding bool // is kept
+	embedding bool             // is kept
+	older     *embedding.Model // that of the trial
 	rankers   [policies]*ranker
 	stages    []Stage
 }
@@ -117,7 +119,9 @@ func (t *training) build(ctx context.Context, c *corpus.Corpus, embedded bool) (
 	if !embedded {
 		return m, nil
 	}
-	return m, m.trainVectors(ctx, c, t.o)
+	e, err := m.trainVectors(ctx, c, t.older, t.o)
+	t.older = e
+	return m, err
 }
 
 // try finds out on held-out sessions what is kept, and fits the rankers.

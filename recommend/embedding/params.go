@@ -12,6 +12,7 @@ package embedding
 
 import (
 	"github.com/nextbest/nextbest/internal/fault"
+	"github.com/nextbest/nextbest/recommend/corpus"
 )
 
 // Steps is how many of a session's newest steps make its vector.
@@ -32,6 +33,7 @@ const (
 type Params struct {
 	Dim         int     `json:"dim"`          // values of a vector, a multiple of 8
 	Epochs      int     `json:"epochs"`       // passes over the examples
+	Closing     int     `json:"closing"`      // further passes, over three tenths of the examples, half of them the newest
 	Batch       int     `json:"batch"`        // examples per update
 	Negatives   int     `json:"negatives"`    // items drawn per update, shared by its examples
 	Power       float64 `json:"power"`        // negatives are drawn by (clicks+.5)^power, 0..1
@@ -45,9 +47,21 @@ type Params struct {
 // DefaultParams are the parameters that hold for most shops.
 func DefaultParams() Params {
 	return Params{
-		Dim: 64, Epochs: 5, Batch: 256, Negatives: 1024, Power: .75, Tau: .08,
-		LR: .05, LREnd: .3, PosLR: .02, MaxExamples: 4_000_000,
+		Dim: 64, Epochs: 5, Closing: 3, Batch: 256, Negatives: 1024, Power: .75, Tau: .08,
+		LR: .05, LREnd: .3, PosLR: .02, MaxExamples: 2_000_000,
 	}
+}
+
+// Further are the parameters to Continue with on a corpus of which up to a
+// seventh of the clicks are new to the model: the closing passes alone.
+func (p Params) Further(c *corpus.Corpus) Params {
+	p.Epochs, p.MaxExamples, p.Closing = max(1, p.Closing), p.closing(c), 0
+	return p
+}
+
+// closing is how many examples a closing pass has.
+func (p Params) closing(c *corpus.Corpus) int {
+	return max(1, 3*min(p.MaxExamples, c.Clicks()-c.Sessions())/10)
 }
 
 // Validate says which parameter is outside its range; a *fault.Error of kind
@@ -62,6 +76,7 @@ func (p Params) Validate() error {
 	}
 	check(p.Dim >= MinDim && p.Dim <= MaxDim && p.Dim%8 == 0, "dim", "a multiple of 8 between 8 and 256")
 	check(p.Epochs >= 1 && p.Epochs <= maxEpochs, "epochs", "a whole number between 1 and 100")
+	check(p.Closing >= 0 && p.Closing <= maxEpochs, "closing", "a whole number between 0 and 100")
 	check(p.Batch >= 1 && p.Batch <= maxBatch, "batch", "a whole number between 1 and 4096")
 	check(p.Negatives >= 1 && p.Negatives <= maxNegatives, "negatives", "a whole number between 1 and 16384")
 	check(p.Power >= 0 && p.Power <= 1, "power", "between 0 and 1")

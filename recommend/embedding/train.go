@@ -103,31 +103,50 @@ func (t *trainer) initialise(m *Model) {
 	}
 }
 
-// run makes the epochs.
+// run makes the passes, then the closing ones. The steps start large again for
+// those: the newest sessions may move what the others have settled.
 func (t *trainer) run(ctx context.Context) (*Model, error) {
-	order := newPlan(t.c, t.p.MaxExamples, t.o.Seed)
-	total := int64(order.total) * int64(t.p.Epochs)
-	b, done := newBatch(t), int64(0)
-	for epoch := range t.p.Epochs {
+	first := newPlan(t.c, t.p.MaxExamples, t.o.Seed)
+	closing := newPlan(t.c, t.p.closing(t.c), t.o.Seed+1)
+	w := &walk{t: t, b: newBatch(t), report: serial(t.o.Progress)}
+	w.total = int64(first.total)*int64(t.p.Epochs) + int64(closing.total)*int64(t.p.Closing)
+	if err := w.passes(ctx, first, t.p.Epochs); err != nil {
+		return nil, err
+	}
+	if err := w.passes(ctx, closing, t.p.Closing); err != nil {
+		return nil, err
+	}
+	return t.model(), nil
+}
+
+// walk is the way through the examples.
+type walk struct {
+	t           *trainer
+	b           *batch
+	done, total int64 // examples
+	report      func(done, total int64)
+}
+
+// passes goes through a plan's epochs, from the full learning rates down.
+func (w *walk) passes(ctx context.Context, order *plan, epochs int) error {
+	t, begin, length := w.t, w.done, int64(order.total)*int64(epochs)
+	for epoch := range epochs {
 		r := order.start(epoch)
 		for {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return err
 			}
-			if b.examples = order.take(b.examples, t.p.Batch, r); len(b.examples) == 0 {
+			if w.b.examples = order.take(w.b.examples, t.p.Batch, r); len(w.b.examples) == 0 {
 				break
 			}
-			t.step(b, r, 1-(1-t.p.LREnd)*min(1, float64(done)/float64(total)))
-			done += int64(len(b.examples))
-			if t.o.Progress != nil {
-				t.o.Progress(min(done, total), total)
-			}
+			t.step(w.b, r, 1-(1-t.p.LREnd)*min(1, float64(w.done-begin)/float64(length)))
+			w.done += int64(len(w.b.examples))
+			w.report(min(w.done, w.total), w.total)
 		}
 	}
-	if t.o.Progress != nil && done < total { // fewer old sessions were drawn than expected
-		t.o.Progress(total, total)
-	}
-	return t.model(), nil
+	w.done = begin + length // more or fewer old sessions may have been drawn than expected
+	w.report(w.done, w.total)
+	return nil
 }
 
 // step makes one update; rate is the share of the learning rates.

@@ -148,10 +148,13 @@ func TestContinue(t *testing.T) {
 	p := small()
 	before := train(t, c.Prefix(2000), p, Options{Seed: 1})
 	was := slices.Clone(before.E)
-	p.Epochs, p.LR = 2, .03
-	after, err := Continue(t.Context(), before, c, p, Options{Seed: 2})
+	examples := int64(0)
+	after, err := Continue(t.Context(), before, c, p.Further(c), Options{Seed: 2, Progress: func(_, total int64) { examples = total }})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if all := int64(c.Clicks() - c.Sessions()); examples < all*8/10 || examples > all {
+		t.Errorf("went on with %d examples of %d, want three passes over three tenths", examples, all)
 	}
 	if !slices.Equal(before.E, was) {
 		t.Error("the given model was changed")
@@ -212,6 +215,7 @@ func TestValidate(t *testing.T) {
 	for field, spoil := range map[string]func(p *Params){
 		"dim":          func(p *Params) { p.Dim = 60 },
 		"epochs":       func(p *Params) { p.Epochs = 0 },
+		"closing":      func(p *Params) { p.Closing = -1 },
 		"batch":        func(p *Params) { p.Batch = -1 },
 		"negatives":    func(p *Params) { p.Negatives = 1 << 20 },
 		"power":        func(p *Params) { p.Power = math.NaN() },
