@@ -191,23 +191,42 @@ func (c *scratch) skips(item uint32) bool {
 		c.dropped[dropUnknown]++
 		return true
 	}
-	if len(c.cands) > 0 {
-		if i := c.find(g); i >= 0 {
-			x := &c.cands[i]
-			if x.drop != kept {
-				x.again(c, bySession)
-			}
-			return x.drop != kept || c.takenBack(g)
+	if i := c.findEarly(g); i >= 0 {
+		x := &c.cands[i]
+		if x.drop != kept {
+			x.again(c, bySession)
 		}
+		return x.drop != kept || c.takenBack(g)
 	}
 	if c.closed || c.takenBack(g) {
 		return true
 	}
-	_, why := c.choose(g)
+	why := kept
+	if v := c.st.join.alone[item]; v != catalog.None {
+		why = c.check(v)
+	} else {
+		_, why = c.choose(g)
+	}
 	if why != kept {
 		c.leave(g, bySession, why)
 	}
 	return why != kept
+}
+
+// fewCands are looked through faster than they are looked up.
+const fewCands = 4
+
+// findEarly is find while there is often little more than the exclusions.
+func (c *scratch) findEarly(g uint32) int {
+	if len(c.cands) > fewCands {
+		return c.find(g)
+	}
+	for i := range c.cands {
+		if c.cands[i].group == g {
+			return i
+		}
+	}
+	return -1
 }
 
 // takenBack reports whether the session takes more of a group back than it

@@ -130,6 +130,7 @@ func (st *state) versions() Versions {
 type join struct {
 	toGroup   []uint32 // by model item; catalog.None for one that is not in the catalog
 	toVariant []uint32
+	alone     []uint32 // by model item: the only variant of its group, catalog.None where there are more
 	ofVariant []uint32 // best.Unknown for one that the model lacks
 	ofGroup   []uint32
 	shared    []bool // by model item: its group has others too; nil where no group has
@@ -142,6 +143,7 @@ func newJoin(snap *catalog.Snapshot, m Model) join {
 	j := join{
 		toGroup:   make([]uint32, m.Len()),
 		toVariant: make([]uint32, m.Len()),
+		alone:     filled(m.Len(), catalog.None),
 		ofVariant: filled(snap.Len(), best.Unknown),
 		ofGroup:   filled(snap.Groups(), best.Unknown),
 	}
@@ -154,6 +156,9 @@ func newJoin(snap *catalog.Snapshot, m Model) join {
 		}
 		if g == catalog.None {
 			continue
+		}
+		if members := snap.Members(g); len(members) == 1 {
+			j.alone[i] = members[0]
 		}
 		// The group's own row, or that of its most clicked variant.
 		if have := j.ofGroup[g]; have == best.Unknown || v == catalog.None ||
