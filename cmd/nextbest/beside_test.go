@@ -54,28 +54,28 @@ func (c *controlPlane) got() []string {
 
 // The parameters of a training reach the server that trains.
 func TestTrainBesideSendsParameters(t *testing.T) {
-	srv := newControlPlane(t, http.StatusOK, `{"version":"v1","bytes":7,"meta":{"items":"3","entries":"9"}}`)
+	srv := newControlPlane(t, http.StatusOK, `{"version":"v1","state":"active","bytes":7,"training":{"model":"best","items":3,"entries":9}}`)
 	code, out, errOut := command(t, "train", "--server", srv.URL, "--key", "sk_x", "--param", "a=.4", "--param", "top=30", "--json")
 	var got trained
 	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil || got.Items != 3 || got.Entries != 9 || !got.Active {
 		t.Errorf("exit %d, %+v, %v\n%s", code, got, err, errOut)
 	}
-	want := `POST /v1/models:train {"params":{"a":0.4,"top":30}}`
+	want := `POST /v1/models:train {"force":false,"model":"best","params":{"a":0.4,"top":30}}`
 	if sent := srv.got(); len(sent) != 1 || sent[0] != want {
 		t.Errorf("sent %q, want %q", sent, want)
 	}
 	if code, _, _ := command(t, "train", "--server", srv.URL, "--key", "sk_x"); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	if sent := srv.got(); len(sent) != 2 || sent[1] != "POST /v1/models:train " {
+	if sent := srv.got(); len(sent) != 2 || sent[1] != `POST /v1/models:train {"force":false,"model":"best"}` {
 		t.Errorf("without parameters it sent %q", sent[len(sent)-1])
 	}
-	old := newControlPlane(t, http.StatusOK, `{"version":"v1","meta":{"items":"3"}}`)
+	old := newControlPlane(t, http.StatusOK, `{"version":"v1","state":"active"}`)
 	if _, out, _ := command(t, "train", "--server", old.URL, "--key", "sk_x", "--json"); strings.Contains(out, "entries") {
 		t.Errorf("entries that are not known are reported: %s", out)
 	}
 	code, _, errOut = command(t, "train", "--server", srv.URL, "--key", "sk_x", "--param", "depth=3", "--param", "a=9", "--param", "top=1.5")
-	if code != exitUsage || !strings.Contains(errOut, "depth") || !strings.Contains(errOut, "between 0 and 1") || !strings.Contains(errOut, "top=1.5") {
+	if code != exitUsage || !strings.Contains(errOut, "depth") || !strings.Contains(errOut, "between 0 and 1") || !strings.Contains(errOut, "--param top must be a whole number") {
 		t.Errorf("exit %d, want 2 and all three parameters in\n%s", code, errOut)
 	}
 }

@@ -47,7 +47,7 @@ type trained struct {
 	Model   string            `json:"model"`
 	Version string            `json:"version"`
 	Items   int               `json:"items"`
-	Entries int               `json:"entries"`
+	Entries int               `json:"entries,omitempty"` // unknown of servers of older versions
 	Bytes   int64             `json:"bytes"`
 	TrainS  float64           `json:"train_s"`
 	Skipped int               `json:"skipped,omitempty"` // sessions left out: without items or a time
