@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,8 @@ type decisions struct {
 	watch, keep atomic.Int64 // when the next one is due, epoch ns
 	queue       chan store.Decision
 	monitor     *drift.Monitor
-	plain       bool // the ranker is not trusted; run's alone
+	trusting    sync.Mutex
+	plain       bool // the ranker is not trusted; under trusting
 	pack        *zstd.Encoder
 
 	kept, dropped metric.Int64Counter
@@ -181,6 +183,8 @@ func (d *decisions) write(ctx context.Context, first store.Decision) {
 
 // trust lets the ranker decide only while it reads what it was trained on.
 func (s *Site) trust() {
+	s.decisions.trusting.Lock()
+	defer s.decisions.trusting.Unlock()
 	plain := s.decisions.monitor.Drifted()
 	if plain == s.decisions.plain {
 		return

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,13 +39,20 @@ func retraining(t *testing.T, name string, db *memory.Store, turns *Turns, judge
 // is nothing to train on, then a first model, then one that is not worse.
 func TestTrainsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // a training that a tick began knows nothing of the test's wait
 		var reasons []string
-		st, end := retraining(t, "shop", memory.New(), nil, func(r *learn.GateReport) { reasons = append(reasons, r.Reason) })
+		st, end := retraining(t, "shop", memory.New(), nil, func(r *learn.GateReport) {
+			mu.Lock()
+			defer mu.Unlock()
+			reasons = append(reasons, r.Reason)
+		})
 		defer end()
 		pass := func(d time.Duration) []string {
 			<-time.After(d)
 			synctest.Wait()
-			return reasons
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(reasons)
 		}
 		if got := pass(7 * time.Hour); len(got) > 0 {
 			t.Errorf("without data: %v", got)
@@ -81,8 +90,8 @@ func TestTrainingsTakeTurns(t *testing.T) {
 		if err := turns.take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		judged := 0
-		a, endA := retraining(t, "a", memory.New(), turns, func(*learn.GateReport) { judged++ })
+		var judged atomic.Int32
+		a, endA := retraining(t, "a", memory.New(), turns, func(*learn.GateReport) { judged.Add(1) })
 		_, endB := retraining(t, "b", memory.New(), turns, nil)
 		defer endB()
 		if _, err := a.ImportEvents(t.Context(), walks("old", 1500, 10, time.Now())); err != nil {
@@ -90,13 +99,13 @@ func TestTrainingsTakeTurns(t *testing.T) {
 		}
 		<-time.After(7 * time.Hour)
 		synctest.Wait()
-		if judged > 0 {
+		if judged.Load() > 0 {
 			t.Error("trained while it was another's turn")
 		}
 		turns.give()
 		synctest.Wait()
-		if judged != 1 {
-			t.Errorf("%d trainings in its turn, want 1", judged)
+		if n := judged.Load(); n != 1 {
+			t.Errorf("%d trainings in its turn, want 1", n)
 		}
 		if err := turns.take(t.Context()); err != nil {
 			t.Fatal(err)
