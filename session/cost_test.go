@@ -30,17 +30,20 @@ func TestOpenDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// tenEvents makes a session as a browser does: UUIDs everywhere.
-func tenEvents(n *session.Sessions, i int) {
+// foldNew makes a session of distinct items as a browser does: UUIDs everywhere.
+func foldNew(n *session.Sessions, i, events int) {
 	key := session.Key{Site: "demo", Visitor: uuid.NewString(), Session: uuid.NewString()}
-	recs := make([]event.Record, 10)
+	recs := make([]event.Record, events)
 	for j := range recs {
-		recs[j] = ev(uuid.NewString(), event.View, fmt.Sprintf("85%03d%c", (i+j)%1000, 'A'+j), int64(j))
+		recs[j] = ev(uuid.NewString(), event.View, fmt.Sprintf("85%03d%c%d", (i+j)%1000, 'A'+j%26, j/26), int64(j))
 	}
-	n.Fold(session.Visitor{Site: "demo", ID: key.Visitor, Session: key.Session, SessionAt: recs[9].Time}, key, recs)
+	n.Fold(session.Visitor{Site: "demo", ID: key.Visitor, Session: key.Session, SessionAt: recs[events-1].Time}, key, recs)
 }
 
-func memoryPerSession(count int) float64 {
+// ringOfSession is how many entries a ring has.
+const ringOfSession = 96
+
+func memoryPerSession(count, events int) float64 {
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -50,7 +53,7 @@ func memoryPerSession(count int) float64 {
 	n := session.New(session.Config{Source: newSource(), Now: newClock().Now})
 	before := heap()
 	for i := range count {
-		tenEvents(n, i)
+		foldNew(n, i, events)
 	}
 	used := heap() - before
 	runtime.KeepAlive(n)
@@ -58,10 +61,12 @@ func memoryPerSession(count int) float64 {
 }
 
 func TestASessionIsSmall(t *testing.T) {
-	if got := memoryPerSession(5000); got > 2048 {
-		t.Errorf("a session of 10 events takes %.0f bytes with its visitor", got)
-	} else {
-		t.Logf("a session of 10 events takes %.0f bytes with its visitor", got)
+	for _, c := range []struct{ events, most int }{{10, 2048}, {session.MaxSteps, 6144}, {ringOfSession, 6400}} {
+		got := memoryPerSession(5000, c.events)
+		t.Logf("a session of %d events takes %.0f bytes with its visitor", c.events, got)
+		if got > float64(c.most) {
+			t.Errorf("%.0f bytes for %d events, at most %d are meant", got, c.events, c.most)
+		}
 	}
 }
 
@@ -100,7 +105,7 @@ func BenchmarkFoldNewSession(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		tenEvents(n, i)
+		foldNew(n, i, 10)
 		i++
 	}
 }

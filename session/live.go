@@ -7,9 +7,6 @@ import (
 )
 
 const (
-	// ringEntries bounds a ring. The newest steps come from far fewer entries;
-	// cutting runs from the newest end (Steps) makes the bound harmless.
-	ringEntries = 96
 	// maxMarks bounds the shown-set and the bought-set.
 	maxMarks = 64
 	dayMs    = 24 * 60 * 60 * 1000
@@ -18,7 +15,7 @@ const (
 // live is a session in memory. Every part of it is the same for any order of
 // the same events.
 type live struct {
-	ring     []Entry // oldest first
+	ring     ring
 	shown    marks
 	bought   marks
 	ids      idSet  // of all its events
@@ -71,71 +68,25 @@ func (l *live) fold(r *event.Record, h uint64) bool {
 		return false
 	}
 	l.seq = max(l.seq, r.Seq)
-	id := ""
 	switch {
 	case r.Unfolded:
 	case r.Kind == event.Impression:
 		l.show(r)
 	case r.Kind.Engages():
-		id = l.engage(r)
+		l.engage(r)
 	}
 	if r.Time > l.lastTime || (r.Time == l.lastTime && r.ID > l.lastID) {
-		if id == "" {
-			id = strings.Clone(r.ID)
-		}
-		l.lastID, l.lastTime = id, r.Time
+		l.lastID, l.lastTime = strings.Clone(r.ID), r.Time
 	}
 	return true
 }
 
-// engage puts the event's items into the ring and returns the ring's copy of
-// the event id, "" when nothing of it is among the newest.
-func (l *live) engage(r *event.Record) (id string) {
+// engage puts the event's items into the ring.
+func (l *live) engage(r *event.Record) {
 	r.Lines(func(i int, item string) {
-		id = l.enter(r, item, id, int32(i))
+		l.ring.enter(r, item, i)
 		l.trade(r, item)
 	})
-	return id
-}
-
-// enter inserts one entry at its place. id is the ring's copy of the event id
-// if it has one already. The event's own strings are never kept: they are
-// parts of a whole request.
-func (l *live) enter(r *event.Record, item, id string, line int32) string {
-	e := Entry{Time: r.Time, ItemID: item, EventID: r.ID, Line: line, Kind: r.Kind}
-	at := len(l.ring)
-	for at > 0 && e.Compare(&l.ring[at-1]) < 0 {
-		at--
-	}
-	if at == 0 && len(l.ring) == ringEntries {
-		return id
-	}
-	if id == "" {
-		text := item + r.ID // one allocation for both
-		e.ItemID, e.EventID = text[:len(item)], text[len(item):]
-	} else {
-		e.ItemID, e.EventID = strings.Clone(item), id
-	}
-	l.insert(at, e)
-	return e.EventID
-}
-
-// insert makes room at a place: by dropping the oldest when the ring is full.
-func (l *live) insert(at int, e Entry) {
-	if len(l.ring) == ringEntries {
-		copy(l.ring, l.ring[1:at])
-		l.ring[at-1] = e
-		return
-	}
-	if len(l.ring) == cap(l.ring) {
-		// Many sessions are short: grow in small steps.
-		bigger := make([]Entry, len(l.ring), min(len(l.ring)+max(2, len(l.ring)/4), ringEntries))
-		copy(bigger, l.ring)
-		l.ring = bigger
-	}
-	l.ring = l.ring[:len(l.ring)+1]
-	copy(l.ring[at+1:], l.ring[at:])
-	l.ring[at] = e
 }
 
 func (l *live) show(r *event.Record) {

@@ -12,12 +12,14 @@ type View struct {
 	SessionID   string   // the session as the client knows it
 	UserID      string   // the visitor's user; "" when unknown
 	Proven      bool     // UserID is proven: its profile may join
-	Steps       []Step   // newest first, at most MaxSteps
+	Steps       []Step   // newest first, at most MaxSteps; without their EventID
 	Shown       []string // items shown lately, newest first, bounded
 	Purchased   []string // items bought in this session and not given back
 	Events      int      // distinct events of the session
 	LastEventID string   // the newest by (time, id)
 	LastTime    int64    // its corrected time, epoch ms
+
+	entries []Entry // what Steps are made of
 }
 
 // Reset empties the view and keeps its memory.
@@ -25,7 +27,8 @@ func (v *View) Reset() {
 	clear(v.Steps)
 	clear(v.Shown)
 	clear(v.Purchased)
-	*v = View{Steps: v.Steps[:0], Shown: v.Shown[:0], Purchased: v.Purchased[:0]}
+	clear(v.entries)
+	*v = View{Steps: v.Steps[:0], Shown: v.Shown[:0], Purchased: v.Purchased[:0], entries: v.entries[:0]}
 }
 
 // Evidence is n_eff of the blend: the weights of the steps that speak for an
@@ -47,7 +50,8 @@ func (v *View) Evidence(now time.Time, halfLife time.Duration) float64 {
 // grown: the strings are shared, they never change.
 func (v *View) fill(l *live) {
 	v.Events, v.LastEventID, v.LastTime = l.events(), l.lastID, l.lastTime
-	v.Steps = Steps(v.Steps[:0], l.ring)
+	v.entries = l.ring.appendTo(v.entries[:0])
+	v.Steps = Steps(v.Steps[:0], v.entries)
 	v.Shown = v.Shown[:0]
 	for i := len(l.shown) - 1; i >= 0; i-- {
 		v.Shown = append(v.Shown, l.shown[i].item)
