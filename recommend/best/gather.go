@@ -52,13 +52,17 @@ func weightOf(weights []float32, b int, unit float32) float32 {
 	return weights[b] * unit
 }
 
+// nearSteps is how many of the newest steps bring their neighbours in: on the
+// validation parts those of older ones changed no list.
+const nearSteps = 2
+
 // addRow adds w times the row of the b-th newest step. A step whose weight is
 // below 0 takes from the sums and says nothing else.
 func (m *Model) addRow(s *Scratch, item uint32, b int, w float32) {
 	row := m.row(item)
-	together := w // the newest step has an input of its own
+	together, near := w, b < nearSteps && w > 0
 	if b == 0 {
-		together = 0
+		together = 0 // the newest step has an input of its own
 	}
 	if w < 0 {
 		b = MaxSteps
@@ -78,7 +82,7 @@ func (m *Model) addRow(s *Scratch, item uint32, b int, w float32) {
 			c.third = uint8(y)
 		}
 	}
-	if w > 0 {
+	if near {
 		for _, j := range m.nearOf(item) {
 			s.touch(j)
 		}

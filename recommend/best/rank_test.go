@@ -42,8 +42,10 @@ func slowRank(m *Model, steps []uint32, policy Policy, skip map[uint32]bool) (ma
 				cos[e.item] += w * float64(m.tables.rate.value[e.together])
 			}
 		}
-		for _, j := range m.nearOf(a) {
-			rows[j] += 0
+		if b < nearSteps {
+			for _, j := range m.nearOf(a) {
+				rows[j] += 0
+			}
 		}
 	}
 	for _, a := range steps {

@@ -155,11 +155,21 @@ func (d *Direction) pack(scale float32) {
 
 // Logit is the logit of item i for a session that Session filled d with.
 func (q *Quantised) Logit(d *Direction, i uint32) float32 {
-	if !q.Has(i) {
+	at := int(i) * metaLen
+	if at+metaLen > len(q.Meta) {
 		return NoLogit
 	}
-	meta := q.meta(i)
-	product := float32(multiply(q.row(i), d.words)) - queryZero*meta[metaSum] + d.shift
+	meta := (*[metaLen]float32)(q.Meta[at:])
+	if !(meta[metaStep] > 0) {
+		return NoLogit
+	}
+	var sum uint64
+	if codes := q.row(i); len(codes) == usualDim && len(d.words) == usualDim/4 {
+		sum = multiplyUsual((*[usualDim]uint8)(codes), (*[usualDim / 4]uint64)(d.words))
+	} else {
+		sum = multiply(codes, d.words)
+	}
+	product := float32(sum) - queryZero*meta[metaSum] + d.shift
 	return product*meta[metaStep]*d.step + meta[metaBias]
 }
 
@@ -186,4 +196,19 @@ func multiply(codes []uint8, words []uint64) (sum uint64) {
 		sum += (a&fields)*words[0]>>48 + (a>>8&fields)*words[1]>>48
 	}
 	return sum
+}
+
+// usualDim is the default length of a vector; multiplyUsual is multiply for it,
+// without a check of bounds.
+const usualDim = 64
+
+func multiplyUsual(codes *[usualDim]uint8, words *[usualDim / 4]uint64) (sum uint64) {
+	var more uint64
+	for n := 0; n < usualDim; n += 16 {
+		a, b := binary.LittleEndian.Uint64(codes[n:n+8]), binary.LittleEndian.Uint64(codes[n+8:n+16])
+		w := (*[4]uint64)(words[n/4 : n/4+4])
+		sum += (a&fields)*w[0]>>48 + (a>>8&fields)*w[1]>>48
+		more += (b&fields)*w[2]>>48 + (b>>8&fields)*w[3]>>48
+	}
+	return sum + more
 }
